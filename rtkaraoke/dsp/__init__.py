@@ -1,0 +1,1 @@
+"""Pure signal processing: it knows no device, no network and no file."""

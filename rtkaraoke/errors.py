@@ -1,0 +1,57 @@
+"""Every error that rtkaraoke raises on purpose.
+
+::
+
+    RtkaraokeError            something the user can mend; the command line prints it and exits with 2
+    ├── AudioFileError        a file cannot be read or written (rtkaraoke.files)
+    ├── GeometryError         a sample rate, hop or FFT size that cannot work (rtkaraoke.geometry)
+    ├── ModelError            a network that is missing, foreign or breaks the contract (rtkaraoke.masks)
+    ├── ProviderError         an execution provider that cannot be had (rtkaraoke.masks.onnx)
+    ├── PluginError           an unknown plugin or parameter, a value out of range (rtkaraoke.plugins)
+    ├── ConfigError           a preset that is missing or wrong: names file, key and line (rtkaraoke.config)
+    └── LiveError             anything between us and the sound card (rtkaraoke.live)
+        ├── DeviceError       unknown, busy or vanished device, or a rate that it does not offer
+        └── LatencyBudgetError  the latency terms do not fit the budget; names every term
+
+A message says the value found, the rule, and the way out.
+"""
+
+
+class RtkaraokeError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class AudioFileError(RtkaraokeError):
+    """A file cannot be read or written."""
+
+
+class GeometryError(RtkaraokeError):
+    """A sample rate, hop or FFT size that cannot work."""
+
+
+class ModelError(RtkaraokeError):
+    """A network that is missing, foreign, or breaks the contract."""
+
+
+class ProviderError(RtkaraokeError):
+    """An execution provider that cannot be had on this machine."""
+
+
+class PluginError(RtkaraokeError):
+    """An unknown plugin or parameter, or a value out of its range."""
+
+
+class ConfigError(RtkaraokeError):
+    """A preset or option that is missing or wrong."""
+
+
+class LiveError(RtkaraokeError):
+    """Anything that goes wrong between the engine and a sound card."""
+
+
+class DeviceError(LiveError):
+    """An unknown, busy or vanished device, or one that does not offer what was asked."""
+
+
+class LatencyBudgetError(LiveError):
+    """The terms of the latency do not fit into the budget."""

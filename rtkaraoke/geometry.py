@@ -1,0 +1,124 @@
+"""The STFT's geometry, given in seconds and derived for every sample rate.
+
+A network is trained at one rate with one hop. At another rate the hop is the integer nearest to the same
+*duration* whose prime factors are all at most 31 (an FFT of 8 x 557 takes nine times as long as one of
+8 x 558), and ``n_fft`` the same multiple of it. Bin spacing and frame rate stay put within 0.5 %, so one
+network serves every rate without a resampler and without a resampler's delay.
+"""
+
+from dataclasses import dataclass
+
+from rtkaraoke.errors import GeometryError
+
+MIN_SAMPLE_RATE = 2_000
+MAX_SAMPLE_RATE = 384_000
+MAX_PRIME_FACTOR = 31
+
+
+@dataclass(frozen=True, slots=True)
+class StftGeometry:
+    """Sizes of a streaming STFT at one sample rate, in samples unless named otherwise.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    n_fft : int
+        Length of the transform and of the analysis window; even, at least two hops.
+    hop : int
+        Step between frames.
+    look_ahead : int
+        Frames that the network may see beyond the frame that it masks.
+
+    Raises
+    ------
+    GeometryError
+        When a value cannot work.
+    """
+
+    sample_rate: int
+    n_fft: int
+    hop: int
+    look_ahead: int = 0
+
+    def __post_init__(self) -> None:
+        if not MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE:
+            raise GeometryError(
+                f"a sample rate of {self.sample_rate} Hz is outside {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz: "
+                "convert the audio to 44100 or 48000 Hz first"
+            )
+        if self.hop < 1:
+            raise GeometryError(f"a hop of {self.hop} samples: it must be 1 or more")
+        if self.n_fft < 2 * self.hop or self.n_fft % 2:
+            raise GeometryError(f"n_fft {self.n_fft} with hop {self.hop}: n_fft must be even and at least two hops")
+        if self.look_ahead < 0:
+            raise GeometryError(f"a look-ahead of {self.look_ahead} hops: it must be 0 or more")
+
+    @property
+    def n_bins(self) -> int:
+        """Bins of the one-sided spectrum."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def hop_s(self) -> float:
+        """Duration of a hop in seconds: the time budget of one step."""
+        return self.hop / self.sample_rate
+
+    @property
+    def latency(self) -> int:
+        """Algorithmic latency in samples: two hops and the look-ahead, whatever the block size.
+
+        One hop is the span of the synthesis window that later frames still complete, the other makes every
+        partition of the input into blocks give the same bits.
+        """
+        return (2 + self.look_ahead) * self.hop
+
+    @property
+    def latency_ms(self) -> float:
+        """Algorithmic latency in milliseconds."""
+        return 1e3 * self.latency / self.sample_rate
+
+    @property
+    def level_scale(self) -> float:
+        """Factor that brings a spectrum of this geometry to the level of one with n_fft 2048."""
+        return 2048 / self.n_fft
+
+    def at_rate(self, sample_rate: int) -> "StftGeometry":
+        """The same geometry in seconds at another ``sample_rate`` (Hz).
+
+        Raises
+        ------
+        GeometryError
+            When the rate is outside the supported range, or ``n_fft`` is no multiple of the hop.
+        """
+        if sample_rate == self.sample_rate:
+            return self
+        if self.n_fft % self.hop:
+            raise GeometryError(
+                f"n_fft {self.n_fft} is no multiple of the hop {self.hop}: "
+                f"this network runs at its own {self.sample_rate} Hz only"
+            )
+        if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+            raise GeometryError(
+                f"a sample rate of {sample_rate} Hz is outside {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz: "
+                "convert the audio to 44100 or 48000 Hz first"
+            )
+        hop = nearest_smooth(sample_rate * self.hop / self.sample_rate)
+        return StftGeometry(sample_rate, hop * (self.n_fft // self.hop), hop, self.look_ahead)
+
+
+def nearest_smooth(value: float) -> int:
+    """The integer nearest to ``value`` whose prime factors are at most 31; of two as near, the lower."""
+    nearest = max(1, round(value))
+    candidates = (n for n in range(max(1, nearest - 64), nearest + 65) if largest_prime_factor(n) <= MAX_PRIME_FACTOR)
+    return min(candidates, key=lambda n: (abs(n - value), n))
+
+
+def largest_prime_factor(n: int) -> int:
+    """The largest prime that divides ``n``; 1 for 1."""
+    largest, divisor = 1, 2
+    while divisor * divisor <= n:
+        while n % divisor == 0:
+            largest, n = divisor, n // divisor
+        divisor += 1
+    return max(largest, n)

@@ -1,0 +1,129 @@
+"""What can stand in a chain: an effect with declared parameters and a declared latency."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtkaraoke.errors import PluginError
+
+Block = NDArray[np.float32]  #: ``(channel, sample)``, C-contiguous
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that may be changed while the sound runs.
+
+    The command line, the web page and MIDI build their controls from it. ``choices`` makes it a switch
+    between named settings, whose value is the index.
+    """
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    default: float
+    description: str = ""
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: float) -> float:
+        """``value`` as float when it lies in the range.
+
+        Raises
+        ------
+        PluginError
+            Naming the value and the range.
+        """
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not self.minimum <= number <= self.maximum:
+            unit = f" {self.unit}" if self.unit else ""
+            raise PluginError(
+                f"{self.name} = {value!r}: wanted a number from {self.minimum:g} to {self.maximum:g}{unit}"
+            )
+        return number
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """Life cycle: ``prepare -> process -> reset -> close``. Nothing allocates after ``prepare``.
+
+    Output must not depend on how the signal is cut into blocks.
+    """
+
+    name: str
+
+    @property
+    def latency(self) -> int:
+        """Samples by which the output lags behind the input; constant from ``prepare`` on."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Every parameter by name."""
+        ...
+
+    def get(self, name: str) -> float:
+        """The target value of parameter ``name``."""
+        ...
+
+    def set(self, name: str, value: float) -> None:
+        """Move parameter ``name`` to ``value``, without a click. Raises :class:`PluginError`."""
+        ...
+
+    def prepare(self, sample_rate: int, n_channels: int, max_block: int) -> None:
+        """Allocate everything for blocks ``(n_channels, up to max_block)`` at ``sample_rate`` Hz."""
+        ...
+
+    def process(self, block: Block, out: Block) -> None:
+        """Fill ``out`` from ``block``, same shape; they may be the same array. Realtime safe."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the signal, keep the parameters."""
+        ...
+
+    def close(self) -> None:
+        """Free what is held outside Python's memory. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class DeadlineAware(Protocol):
+    """A plugin that may wait for something, but not for long."""
+
+    deadline_ns: int  #: until when (``time.monotonic_ns``) the next ``process`` may wait
+
+
+class Parameters:
+    """The parameter half of :class:`Plugin`: declared values, checked on change."""
+
+    def __init__(self, declared: Sequence[Parameter]) -> None:
+        self._declared = {parameter.name: parameter for parameter in declared}
+        self._values = {parameter.name: parameter.default for parameter in declared}
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Every parameter by name."""
+        return self._declared
+
+    def get(self, name: str) -> float:
+        """The target value of parameter ``name``. Raises :class:`PluginError` for an unknown name."""
+        try:
+            return self._values[name]
+        except KeyError:
+            raise self._unknown(name) from None
+
+    def set(self, name: str, value: float) -> None:
+        """Move parameter ``name`` to ``value``. Raises :class:`PluginError` when unknown or out of range."""
+        if name not in self._declared:
+            raise self._unknown(name)
+        self._values[name] = self._declared[name].check(value)
+
+    def _unknown(self, name: str) -> PluginError:
+        return PluginError(f"no parameter {name!r}: there are {', '.join(self._declared) or 'none'}")

@@ -1,0 +1,47 @@
+"""Plugins by name: those that ship, and those that other packages declare under the entry point ``rtkaraoke.plugins``.
+
+An entry point names a class, or a function that returns a plugin when called without arguments::
+
+    [project.entry-points."rtkaraoke.plugins"]
+    telephone = "my_package:Telephone"
+"""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from rtkaraoke.errors import PluginError
+from rtkaraoke.plugins.gain import Gain
+from rtkaraoke.plugins.limiter import Limiter
+from rtkaraoke.plugins.protocol import Plugin
+
+ENTRY_POINT_GROUP = "rtkaraoke.plugins"
+
+_SHIPPED: dict[str, Callable[[], Plugin]] = {"gain": Gain, "limiter": Limiter}
+
+
+def plugin_names() -> list[str]:
+    """Every name that :func:`create_plugin` knows, sorted; nothing is imported."""
+    return sorted({*_SHIPPED, *(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))})
+
+
+def create_plugin(name: str) -> Plugin:
+    """A new plugin. Those that ship come before others of the same name.
+
+    Raises
+    ------
+    PluginError
+        When there is none of that name, or it cannot be made.
+    """
+    if name in _SHIPPED:
+        return _SHIPPED[name]()
+    for entry in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        try:
+            plugin = entry.load()()
+        except Exception as error:  # foreign code: whatever it raises, the user is told which plugin it was
+            raise PluginError(f"plugin {name!r} from {entry.value} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(plugin, Plugin):
+            raise PluginError(
+                f"plugin {name!r} from {entry.value} is no plugin: it wants all of rtkaraoke.plugins.protocol.Plugin"
+            )
+        return plugin
+    raise PluginError(f"no plugin {name!r}: there are {', '.join(plugin_names())}")

@@ -1,0 +1,309 @@
+"""The vocal remover: a plugin that takes a share of the voice out of its input, or leaves nothing but the voice.
+
+Blocks of any size are cut into hops. A hop that is complete is transformed and submitted to the mask runner; its
+mask is collected only when the first sample that needs it is due, one hop boundary later. So the network
+has the time between two blocks to itself, and every partition of the input gives the same bits::
+
+    block ─► hops ─► analysis ─► submit ··· collect ─► mask x spectrum ─► synthesis = voice
+       └───► delay of 2 hops + look-ahead ────────────────────────────► dry_gain x delayed + voice_gain x voice
+
+The gains are 1 and ``level - 1`` for music with the voice at ``level``, 0 and 1 for the voice alone.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from rtkaraoke.dsp import kernels
+from rtkaraoke.dsp.dynamics import Ramp, db_to_gain
+from rtkaraoke.dsp.stft import StreamingStft
+from rtkaraoke.errors import PluginError
+from rtkaraoke.geometry import StftGeometry
+from rtkaraoke.masks.centre import CentreMask, CentreNetwork
+from rtkaraoke.masks.deadline import FED, FRESH, DecisionLog, HoldPolicy
+from rtkaraoke.masks.protocol import BIAS_RANGE, STRENGTH_RANGE, Mask, MaskNetwork, Spectrum
+from rtkaraoke.masks.runner import NO_DEADLINE, BlockingRunner, MaskRunner, ReplayRunner, StepTimes, ThreadedRunner
+from rtkaraoke.plugins.protocol import Block, Parameter, Parameters
+
+REMOVED_DB = -90.0  #: a vocal level this low is none at all
+RAMP_S = 0.03  #: a change of level takes this long
+AVERAGE_S = 2.0  #: time constant of the average mask
+FALLBACKS = ("mixture", "centre", "average")
+
+
+class VocalRemover(Parameters):
+    """Suppresses the voice with a mask network.
+
+    Parameters
+    ----------
+    network : MaskNetwork
+        What decides which part of each bin is voice. Its recommended strength and bias are the defaults.
+    threaded : bool
+        Whether masks are computed on a thread of its own and may come late (live), or are waited for (files).
+    fallback : str
+        What stands in when masks stay away: ``mixture`` (the music untouched), ``centre`` (the classical
+        centre-channel mask) or ``average`` (the average mask of the last seconds).
+    replay : bytes, optional
+        The decision log of a live run, to be repeated; excludes ``threaded``.
+    on_thread_start : callable, optional
+        Run once on the mask thread, to raise its priority.
+
+    Attributes
+    ----------
+    deadline_ns : int
+        Until when (``time.monotonic_ns``) the next block may wait for a mask. The engine sets it.
+    voice : ndarray, float32 ``(channel, max_block)``
+        The voice alone, for the samples of the last block.
+    decisions : DecisionLog
+        What became of each hop.
+
+    Raises
+    ------
+    PluginError
+        For an unknown fallback, or a replay on a thread.
+    """
+
+    name = "vocal_remover"
+
+    def __init__(
+        self,
+        network: MaskNetwork,
+        *,
+        threaded: bool = False,
+        fallback: str = "mixture",
+        replay: bytes | None = None,
+        on_thread_start: Callable[[], None] | None = None,
+    ) -> None:
+        if fallback not in FALLBACKS:
+            raise PluginError(f"fallback {fallback!r}: there are {', '.join(FALLBACKS)}")
+        if threaded and replay is not None:
+            raise PluginError("a replay waits for every mask: it cannot be threaded")
+        info = network.info
+        super().__init__(
+            [
+                Parameter("vocals", "dB", REMOVED_DB, 0.0, REMOVED_DB, "level of the voice; the lowest is none"),
+                Parameter("strength", "", *STRENGTH_RANGE, info.strength, "slope of the mask's logit"),
+                Parameter("bias", "", *BIAS_RANGE, info.bias, "bias of the mask's logit: above 0 removes more"),
+                Parameter("alpha", "", 0.0, 1.0, 0.0, "confidence threshold of a binary mask; 0 keeps it soft"),
+                Parameter("theta", "", 0.0, 1.0, 0.0, "floor under which the mask is 0"),
+                Parameter("smoothing", "ms", 0.0, 500.0, 0.0, "time constant of the mask's average over time"),
+                Parameter("solo", "", 0, 1, 0, "the voice alone", ("off", "on")),
+                Parameter("bypass", "", 0, 1, 0, "the input, delayed", ("off", "on")),
+                Parameter(
+                    "fallback",
+                    "",
+                    0,
+                    len(FALLBACKS) - 1,
+                    FALLBACKS.index(fallback),
+                    "what stands in when masks stay away",
+                    FALLBACKS,
+                ),
+            ]
+        )
+        self.network = network
+        self.deadline_ns = NO_DEADLINE
+        self.decisions = DecisionLog()
+        self.step_times = StepTimes()
+        self._threaded = threaded
+        self._replay = replay
+        self._on_thread_start = on_thread_start
+        self._geometry = info.geometry
+        self._runner: MaskRunner | None = None
+        self._dry_gain = Ramp(1.0)
+        self._voice_gain = Ramp(-1.0)
+        self._ramp_samples = 0
+        self.n_hops = self.n_late = self.n_skipped = self.n_held = self.n_fallback = 0
+
+    @property
+    def latency(self) -> int:
+        """Samples: two hops and the network's look-ahead."""
+        return self._geometry.latency
+
+    @property
+    def geometry(self) -> StftGeometry:
+        """At the prepared rate; at the network's own before."""
+        return self._geometry
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the network last failed with on its thread, if it did."""
+        return self._runner.error if isinstance(self._runner, ThreadedRunner) else None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Hops since the last reset: all, late, not seen by the network, with a held mask, with the fallback."""
+        return {
+            "hops": self.n_hops,
+            "late": self.n_late,
+            "skipped": self.n_skipped,
+            "held": self.n_held,
+            "fallback": self.n_fallback,
+        }
+
+    def set(self, name: str, value: float) -> None:
+        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
+        super().set(name, value)
+        self._move_gains(self._ramp_samples)
+        if name == "smoothing":
+            self._update_smoothing()
+
+    def prepare(self, sample_rate: int, n_channels: int, max_block: int) -> None:
+        """See :class:`~rtkaraoke.plugins.protocol.Plugin`.
+
+        Raises
+        ------
+        PluginError
+            For more than two channels.
+        GeometryError
+            When the network cannot run at this rate.
+        """
+        if n_channels not in (1, 2):
+            raise PluginError(f"the vocal remover takes 1 or 2 channels, not {n_channels}: give it the front pair")
+        self.close()
+        model = self.network.open(sample_rate)
+        self._geometry = geometry = model.geometry
+        self._centre = CentreMask(CentreNetwork.info, geometry)
+        if self._threaded:
+            self._runner = ThreadedRunner(model, self.step_times, n_channels, self._on_thread_start)
+        elif self._replay is not None:
+            self._runner = ReplayRunner(model, self.step_times, n_channels, self._replay)
+        else:
+            self._runner = BlockingRunner(model, self.step_times, n_channels)
+        self._policy = HoldPolicy(geometry.hop_s)
+        self._stft = StreamingStft(geometry, n_channels)
+        self._delay = np.zeros((n_channels, geometry.latency), np.float32)
+        self._voice_hop = np.zeros((n_channels, geometry.hop), np.float32)
+        self.voice = np.zeros((n_channels, max_block), np.float32)
+        # Spectra wait here until the network, which looks ahead, has masked them; the newest is written last.
+        self._spectra = [np.zeros((n_channels, geometry.n_bins), np.complex64) for _ in range(geometry.look_ahead + 1)]
+        self._levelled = np.zeros((n_channels, geometry.n_bins), np.complex64)
+        mask_shape = (n_channels, geometry.n_bins)
+        self._held, self._smoothed, self._average, self._used = (np.zeros(mask_shape, np.float32) for _ in range(4))
+        self._average_weight = 1 - math.exp(-geometry.hop_s / AVERAGE_S)
+        self._ramp_samples = round(RAMP_S * sample_rate)
+        self._update_smoothing()
+        self.reset()
+
+    def process(self, block: Block, out: Block) -> None:
+        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
+        hop, n_samples = self._geometry.hop, block.shape[1]
+        history_start = self._geometry.n_fft - hop
+        start = 0
+        while start < n_samples:
+            if self._fill == 0 and self._submitted:
+                self._finish_hop()
+            run = min(n_samples - start, hop - self._fill)
+            kernels.mix_hop(
+                block,
+                out,
+                self.voice,
+                start,
+                run,
+                self._delay,
+                self._delay_at,
+                self._stft.history,
+                history_start + self._fill,
+                self._voice_hop,
+                self._dry_gain.state,
+                self._voice_gain.state,
+            )
+            start += run
+            self._fill += run
+            self._delay_at += run
+            if self._fill == hop:
+                self._fill = 0
+                if self._delay_at == self._geometry.latency:
+                    self._delay_at = 0
+                self._begin_hop()
+
+    def reset(self) -> None:
+        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
+        if self._runner is not None:
+            self._runner.reset()
+            self._stft.reset()
+            self._policy.reset()
+            for array in (self._delay, self._voice_hop, self.voice, self._held, self._smoothed, self._average):
+                array.fill(0.0)
+            for spectrum in self._spectra:
+                spectrum.fill(0.0)
+        self._fill = self._delay_at = self._newest = 0
+        self._submitted = self._was_fed = False
+        self.n_hops = self.n_late = self.n_skipped = self.n_held = self.n_fallback = 0
+        self.decisions.drain()
+        self._move_gains(0)
+
+    def close(self) -> None:
+        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None
+
+    def _begin_hop(self) -> None:
+        """Transform the hop that has just been completed and hand it to the network."""
+        assert self._runner is not None
+        self._newest = (self._newest + 1) % len(self._spectra)
+        spectrum = self._spectra[self._newest]
+        self._stft.analyse(spectrum)
+        kernels.scale_spectrum(spectrum, self._geometry.level_scale, self._levelled)
+        self._was_fed = self._runner.submit(self._levelled)
+        self._submitted = True
+
+    def _finish_hop(self) -> None:
+        """Fetch the mask, or what stands in for it, and turn it into the next hop of voice."""
+        assert self._runner is not None
+        fresh = self._runner.collect(self._used, self.deadline_ns)
+        weight = self._policy.update(fresh)
+        self._count(fresh, weight)
+        masked = self._spectra[(self._newest + 1) % len(self._spectra)]
+        if fresh:
+            kernels.shape_mask(
+                self._used,
+                self._smoothed,
+                self.get("strength"),
+                self.get("bias"),
+                self.get("alpha"),
+                self.get("theta"),
+                self._smoothing,
+            )
+            np.copyto(self._held, self._used)
+            kernels.blend_into(self._average, self._held, self._average_weight)
+        if weight == 1.0:
+            mask = self._held
+        else:
+            mask = self._used
+            self._fill_fallback(masked, mask)
+            kernels.blend_into(mask, self._held, weight)
+        self._stft.synthesise(masked, mask, self._voice_hop)
+
+    def _fill_fallback(self, spectrum: Spectrum, mask: Mask) -> None:
+        kind = FALLBACKS[int(self.get("fallback"))]
+        if kind == "centre":
+            self._centre.step(spectrum, mask)
+        elif kind == "average":
+            np.copyto(mask, self._average)
+        else:
+            mask.fill(0.0)
+
+    def _count(self, fresh: bool, weight: float) -> None:
+        self.n_hops += 1
+        self.n_late += not fresh
+        self.n_skipped += not self._was_fed
+        self.n_held += not fresh and weight == 1.0
+        self.n_fallback += weight < 1.0
+        self.decisions.append(FED * self._was_fed | FRESH * fresh)
+
+    def _move_gains(self, n_samples: int) -> None:
+        level = 0.0 if self.get("vocals") <= REMOVED_DB else db_to_gain(self.get("vocals"))
+        if self.get("bypass") >= 0.5:
+            dry, voice = 1.0, 0.0
+        elif self.get("solo") >= 0.5:
+            dry, voice = 0.0, 1.0
+        else:
+            dry, voice = 1.0, level - 1.0
+        self._dry_gain.move(dry, n_samples)
+        self._voice_gain.move(voice, n_samples)
+
+    def _update_smoothing(self) -> None:
+        smoothing_s = 1e-3 * self.get("smoothing")
+        self._smoothing = math.exp(-self._geometry.hop_s / smoothing_s) if smoothing_s > 0 else 0.0
