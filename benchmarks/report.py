@@ -1,0 +1,72 @@
+"""Write RESULTS.md and the marked tables of README.md from ``results/*.json``.
+
+    python benchmarks/report.py [--check]
+
+A place in README.md that is filled from here looks like this, KEY being ``file/table``::
+
+    <!-- benchmark quality/default -->
+    ...
+    <!-- /benchmark -->
+
+With ``--check`` nothing is written; the exit code is 1 when something would change.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from common import FOLDER, RESULTS, Table, load, measured_on
+
+README = FOLDER.parent / "README.md"
+REPORT = FOLDER / "RESULTS.md"
+PLACE = re.compile(r"(?P<open><!-- benchmark (?P<key>[\w./-]+) -->\n).*?(?P<close><!-- /benchmark -->)", re.DOTALL)
+INTRODUCTION = """# Results
+
+Written by `benchmarks/report.py` from `benchmarks/results/*.json`; do not edit. How to measure again: see
+[the list of scripts](README.md).
+"""
+
+
+def report(results: Path = RESULTS) -> str:
+    """The whole of RESULTS.md."""
+    parts = [INTRODUCTION]
+    for path in sorted(results.glob("*.json")):
+        content, tables = load(path)
+        parts.append(f"## {content['name']}\n\n<sub>{measured_on(content)}</sub>\n")
+        if content["parameters"]:
+            listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in content["parameters"].items())
+            parts.append(f"<sub>{listed}</sub>\n")
+        for table in tables:
+            parts.append(f"### {table.title}\n\n{table.markdown()}\n" + (f"\n{table.note}\n" if table.note else ""))
+    return "\n".join(parts)
+
+
+def fill(text: str, results: Path = RESULTS) -> str:
+    """``text`` with every marked place filled with its table."""
+    tables: dict[str, Table] = {}
+    for path in results.glob("*.json"):
+        tables |= {f"{path.stem}/{table.key}": table for table in load(path)[1]}
+
+    def replace(match: re.Match[str]) -> str:
+        table = tables.get(match["key"])
+        if table is None:
+            raise SystemExit(f"README.md wants the table {match['key']!r}; there are {', '.join(sorted(tables))}")
+        return match["open"] + table.markdown() + "\n" + match["close"]
+
+    return PLACE.sub(replace, text)
+
+
+def main() -> None:
+    wanted = {REPORT: report(), README: fill(README.read_text(encoding="utf-8"))}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        if stale:
+            raise SystemExit(f"stale: {', '.join(path.name for path in stale)}. Run: python benchmarks/report.py")
+        return
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
+        print(f"wrote {path.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Measurements of time, load and loss, for the command line and for the scripts in ``benchmarks/``."""
