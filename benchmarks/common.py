@@ -9,7 +9,7 @@
 ``report.py`` turns all of ``results/`` into RESULTS.md and into the marked places of README.md.
 """
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -63,7 +63,7 @@ def save(name: str, tables: Sequence[Table], *, results: Path = RESULTS, **param
     path = results / f"{name}.json"
     content = {
         "name": name,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "revision": describe_revision(FOLDER.parent),
         "machine": describe_machine(),
         "versions": describe_versions(),

@@ -36,9 +36,13 @@ def report(results: Path = RESULTS) -> str:
         if content["parameters"]:
             listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in content["parameters"].items())
             parts.append(f"<sub>{listed}</sub>\n")
-        for table in tables:
-            parts.append(f"### {table.title}\n\n{table.markdown()}\n" + (f"\n{table.note}\n" if table.note else ""))
+        parts += [_section(table) for table in tables]
     return "\n".join(parts)
+
+
+def _section(table: Table) -> str:
+    note = f"\n{table.note}\n" if table.note else ""
+    return f"### {table.title}\n\n{table.markdown()}\n{note}"
 
 
 def fill(text: str, results: Path = RESULTS) -> str:

@@ -1,0 +1,114 @@
+"""Time of one hop by stage, sample rate and provider.
+
+    python benchmarks/hop.py [--hops 10000] [--models live centre] [--providers cpu cuda] [--name hop]
+
+Pinned to one core. Writes ``results/NAME.json``.
+"""
+
+import argparse
+import os
+
+import numpy as np
+from common import Cell, Table, save
+
+from rtkaraoke import load_model
+from rtkaraoke.bench.hop import WHOLE, HopTimings, Timing, measure
+from rtkaraoke.errors import ProviderError
+from rtkaraoke.masks.models import DEFAULT_MODEL
+
+LOAD_COLUMNS = {
+    "network": "",
+    "provider": "",
+    "rate Hz": "",
+    "hops": "",
+    "hop ms": ".2f",
+    "mean CPU": ".1%",
+    "p99.9 CPU": ".1%",
+    "p50 ms": ".2f",
+    "p99 ms": ".2f",
+    "p99.9 ms": ".2f",
+    "max ms": ".2f",
+    "would have missed": "",
+}
+STAGE_COLUMNS = {
+    "network": "",
+    "provider": "",
+    "stage": "",
+    "CPU mean µs": ".0f",
+    "CPU p99.9 µs": ".0f",
+    "p50 µs": ".0f",
+    "p99 µs": ".0f",
+    "p99.9 µs": ".0f",
+    "max µs": ".0f",
+}
+
+
+def percentiles(times: Timing, scale: float = 1.0) -> list[Cell]:
+    return [scale * float(value) for value in (*np.percentile(times.wall_ms, [50, 99, 99.9]), times.wall_ms.max())]
+
+
+def load_row(model: str, provider: str, rate: int, timings: HopTimings) -> list[Cell]:
+    cpu = timings.whole.cpu_ms / timings.hop_ms
+    shares = [float(cpu.mean()), float(np.percentile(cpu, 99.9))]
+    return [model, provider, rate, len(cpu), timings.hop_ms, *shares, *percentiles(timings.whole), timings.late]
+
+
+def stage_rows(model: str, provider: str, timings: HopTimings) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for name, times in timings.stages.items():
+        cpu = 1e3 * times.cpu_ms
+        shares = [float(cpu.mean()), float(np.percentile(cpu, 99.9))]
+        rows.append([model, provider, name, *shares, *percentiles(times, 1e3)])
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hops", type=int, default=10_000)
+    parser.add_argument("--models", nargs="+", default=[DEFAULT_MODEL, "centre"])
+    parser.add_argument("--providers", nargs="+", default=["cpu", "cuda"])
+    parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
+    parser.add_argument("--name", default="hop", help="of the result file")
+    options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+    load: list[list[Cell]] = []
+    stages: list[list[Cell]] = []
+    for model in options.models:
+        for provider in options.providers[:1] if model == "centre" else options.providers:
+            try:
+                network = load_model(model, provider)
+            except ProviderError as error:
+                print(f"{model} on {provider}: {error}")
+                continue
+            for rate in options.rates:
+                timings = measure(network, rate, options.hops, paced=True)
+                load.append(load_row(model, provider, rate, timings))
+                if rate == options.rates[0]:
+                    stages += stage_rows(model, provider, timings)
+    tables = [
+        Table(
+            "load",
+            "One hop against the time it has",
+            LOAD_COLUMNS,
+            load,
+            "Hops come at their own pace, as live. *CPU*: the thread's CPU time as a share of the hop. The other "
+            "times are the wall's, other programs on the machine included; *would have missed* counts hops that "
+            "took longer than a hop.",
+        ),
+        Table(
+            "stages",
+            f"One hop by stage, {options.rates[0]} Hz",
+            STAGE_COLUMNS,
+            stages,
+            f"The stages run back to back; *{WHOLE}* is `Engine.process` at the pace of a live stream.",
+        ),
+    ]
+    for table in tables:
+        print(f"\n{table.title}\n\n{table.markdown()}")
+    print(f"\nwrote {save(options.name, tables, hops=options.hops)}")
+
+
+if __name__ == "__main__":
+    main()
