@@ -10,10 +10,10 @@ PACKAGES = ("rtkaraoke", "numpy", "numba", "rocket-fft", "onnxruntime-gpu", "onn
 
 
 def describe_machine() -> dict[str, str]:
-    """Processor, cores that we may use, memory, graphics card, system, Python."""
+    """Processor, cores, memory, graphics card, system, Python."""
     described = {
         "cpu": _cpu_name(),
-        "cores": str(usable_cores()),
+        "cores": str(os.cpu_count()),
         "memory": _memory(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -41,11 +41,6 @@ def describe_revision(checkout: Path) -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return revision + ("+" if changes else "")
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_name() -> str:
