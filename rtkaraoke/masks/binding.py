@@ -1,0 +1,142 @@
+"""One stream of one ONNX Runtime session: buffers and bindings made once, so that a step allocates nothing.
+
+The states ping-pong between two sets of buffers. The even binding reads set 0 and writes set 1, the odd one the
+reverse, and a step runs whichever is due: nothing is copied and nothing rebound. ``spectrum`` and ``mask`` have one
+buffer each. On the CPU, ONNX Runtime works in NumPy's own memory; on a card the states never leave it, and only
+``spectrum`` and ``mask`` travel, through pinned memory.
+"""
+
+import ctypes
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtkaraoke.masks.contract import OUT, Signature
+from rtkaraoke.masks.providers import SILENT, OpenedSession
+
+HOST_TO_DEVICE = 1  # enum cudaMemcpyKind
+DEVICE_TO_HOST = 2
+
+_graph_numbers = itertools.count(1)  # a graph holds the addresses of one parity of one stream, so none is used twice
+
+
+class DeviceCopy:
+    """A copy between an array and a device tensor, prepared once and called every step.
+
+    Plain ``cudaMemcpy``: the array is pinned, so it goes by DMA, and it returns when the data has arrived.
+    """
+
+    def __init__(self, cudart: Any, array: NDArray[np.float32], device_pointer: int, kind: int) -> None:
+        self._cudart = cudart
+        self._array = array  # kept alive as long as the card may write to it
+        host, device = ctypes.c_void_p(array.ctypes.data), ctypes.c_void_p(device_pointer)
+        ends = (device, host) if kind == HOST_TO_DEVICE else (host, device)
+        self._arguments = (*ends, ctypes.c_size_t(array.nbytes), ctypes.c_int(kind))
+        # Refused where memory may not be locked; the copy then works all the same, a little slower.
+        self._pinned = cudart.cudaHostRegister(host, ctypes.c_size_t(array.nbytes), ctypes.c_uint(0)) == 0
+
+    def __call__(self) -> None:
+        """Copy; returns when done."""
+        if code := self._cudart.cudaMemcpy(*self._arguments):
+            raise RuntimeError(f"cudaMemcpy failed with CUDA error {code}")
+
+    def close(self) -> None:
+        """Unpin, before NumPy frees the memory. May be called twice."""
+        if self._pinned:
+            self._cudart.cudaHostUnregister(ctypes.c_void_p(self._array.ctypes.data))
+            self._pinned = False
+
+
+class BoundSession:
+    """Fill :attr:`spectrum`, call :meth:`run`, read :attr:`mask`. For one thread at a time.
+
+    Attributes
+    ----------
+    spectrum : complex64 array ``(channel, bin)``
+        Input of the next step; bins as many as the network has.
+    mask : float32 array ``(channel, bin)``
+        Output of the last step.
+    """
+
+    def __init__(self, opened: OpenedSession, signature: Signature) -> None:
+        self.device = opened.device
+        self._session = opened.session
+        self._copies: list[DeviceCopy] = []
+        spectrum = np.zeros((1, *signature.spectrum_shape), np.float32)
+        mask = np.zeros((1, *signature.spectrum_shape[:2]), np.float32)
+        self.spectrum: NDArray[np.complex64] = spectrum.view(np.complex64)[0, ..., 0]
+        self.mask: NDArray[np.float32] = mask[0]
+        self._states = [
+            {name: self._tensor(np.zeros((1, *shape), np.float32)) for name, shape in signature.states.items()}
+            for _ in range(2)
+        ]
+        self._zeros = np.zeros(max((math.prod(shape) for shape in signature.states.values()), default=0), np.float32)
+        if opened.cudart is None:
+            tensors = self._tensor(spectrum), self._tensor(mask)
+        else:  # the device's tensors are others than the host's arrays
+            tensors = self._tensor(spectrum.copy()), self._tensor(mask.copy())
+            pointers = [tensor.data_ptr() for tensor in tensors]
+            self._copies = [
+                DeviceCopy(opened.cudart, spectrum, pointers[0], HOST_TO_DEVICE),
+                DeviceCopy(opened.cudart, mask, pointers[1], DEVICE_TO_HOST),
+            ]
+        self._tensors = tensors
+        self._bindings = [self._bind(parity, *tensors) for parity in range(2)]
+        self._options = [_graph_options() if opened.graph else None for _ in range(2)]
+        self._parity = 0
+
+    def run(self) -> None:
+        """One step. Raises whatever ONNX Runtime or CUDA raise."""
+        parity = self._parity
+        if self._copies:
+            self._copies[0]()
+        self._session.run_with_iobinding(self._bindings[parity], self._options[parity])
+        if self._copies:
+            self._copies[1]()
+        self._parity = 1 - parity
+
+    def reset(self) -> None:
+        """Set every state to zero. Raises whatever CUDA raises."""
+        for states in self._states:
+            for tensor in states.values():
+                tensor.update_inplace(self._zeros[: math.prod(tensor.shape())].reshape(tensor.shape()))
+
+    def close(self) -> None:
+        """Release pinned memory, buffers and bindings. May be called twice; no step after it."""
+        for copy in self._copies:
+            copy.close()
+        self._bindings.clear()
+        self._states.clear()
+
+    def _tensor(self, array: NDArray[np.float32]) -> Any:
+        """Wrap ``array`` as an OrtValue: the same memory on the CPU, a copy on a device."""
+        import onnxruntime
+
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+
+    def _bind(self, parity: int, spectrum: Any, mask: Any) -> Any:
+        """Bind all inputs and outputs for steps that read the states of set ``parity``."""
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input("spectrum", spectrum)
+        binding.bind_ortvalue_output("mask", mask)
+        for name in self._states[parity]:
+            binding.bind_ortvalue_input(name, self._states[parity][name])
+            binding.bind_ortvalue_output(name + OUT, self._states[1 - parity][name])
+        return binding
+
+
+def _graph_options() -> Any:
+    """Options of a run that is captured once and then replayed as a CUDA graph, under a number of its own.
+
+    Other runs take None: ONNX Runtime's Python layer looks for a graph's number in any options it is given, and not
+    finding one costs it 25 us.
+    """
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = SILENT
+    options.add_run_config_entry("gpu_graph_id", str(next(_graph_numbers)))
+    return options
