@@ -2,8 +2,8 @@
 
 A network is trained at one rate with one hop. At another rate the hop is the integer nearest to the same
 *duration* whose prime factors are all at most 31 (an FFT of 8 x 557 takes nine times as long as one of
-8 x 558), and ``n_fft`` the same multiple of it. Bin spacing and frame rate stay put within 0.5 %, so one
-network serves every rate without a resampler and without a resampler's delay.
+8 x 558), and ``n_fft`` the same multiple of it. Bin spacing and frame rate stay put within 0.5 % at the usual rates
+(1.5 % at any from 16 kHz up), so one network serves every rate without a resampler and without a resampler's delay.
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ class HoldPolicy:
 
     def __init__(self, hop_s: float) -> None:
         self._hold = math.ceil(HOLD_S / hop_s)
-        self._fade_step = 1 / math.ceil(FADE_S / hop_s)
+        self._fade = math.ceil(FADE_S / hop_s)
         self._recovery = math.ceil(RECOVERY_S / hop_s)
         self._longest = math.ceil(LONGEST_RECOVERY_S / hop_s)
         self._calm = math.ceil(CALM_S / hop_s)
@@ -40,12 +40,12 @@ class HoldPolicy:
 
     def reset(self) -> None:
         """As at the start: the network's mask in full."""
-        self.weight = 1.0
         self.fallen = False
+        self._faded = 0  # hops, of self._fade, on the way to the fallback
         self._needed = self._recovery
         self._late_run = 0
         self._fresh_run = 0
-        self._since_fallback = 0
+        self._since_fallback = self._calm
 
     def update(self, fresh: bool) -> float:
         """Note one hop and return the weight of the network's (or its held) mask, 0 to 1."""
@@ -63,9 +63,9 @@ class HoldPolicy:
                 self.fallen = True
                 if self._since_fallback < self._calm:
                     self._needed = min(2 * self._needed, self._longest)
-        step = -self._fade_step if self.fallen else self._fade_step
-        self.weight = min(max(self.weight + step, 0.0), 1.0)
-        return self.weight
+        step = 1 if self.fallen else -1
+        self._faded = min(max(self._faded + step, 0), self._fade)
+        return 1.0 - self._faded / self._fade
 
 
 class DecisionLog:

@@ -113,6 +113,9 @@ class VocalRemover(Parameters):
         self._dry_gain = Ramp(1.0)
         self._voice_gain = Ramp(-1.0)
         self._ramp_samples = 0
+        self._smoothing = 0.0
+        self._fill = self._delay_at = self._newest = 0
+        self._submitted = self._was_fed = False
         self.n_hops = self.n_late = self.n_skipped = self.n_held = self.n_fallback = 0
 
     @property
@@ -267,7 +270,8 @@ class VocalRemover(Parameters):
                 self._smoothing,
             )
             np.copyto(self._held, self._used)
-            kernels.blend_into(self._average, self._held, self._average_weight)
+            n_fresh = self.n_hops - self.n_late
+            kernels.blend_into(self._average, self._held, max(self._average_weight, 1 / n_fresh))
         if weight == 1.0:
             mask = self._held
         else:
