@@ -233,14 +233,13 @@ def _time(frame: "AudioFrame") -> float:
 
 def _planar(frame: "AudioFrame") -> NDArray[np.float32]:
     """Turn a decoded frame into float32 ``(channel, sample)``, full scale 1."""
-    samples: NDArray[Any] = frame.to_ndarray()
+    samples: Any = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    if np.issubdtype(samples.dtype, np.integer):
-        return (samples / 2.0 ** (8 * samples.itemsize - 1)).astype(np.float32)
-    return np.asarray(samples, np.float32)
+    if samples.dtype.kind == "f":
+        return np.asarray(samples, np.float32)
+    middle = 128.0 if samples.dtype.kind == "u" else 0.0
+    return np.asarray((samples - middle) / 2.0 ** (8 * samples.itemsize - 1), np.float32)
 
 
 def _has_xing(path: Path) -> bool:
