@@ -8,9 +8,9 @@ from rtkaraoke.dsp import kernels
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.protocol import Mask, ModelInfo, Spectrum
 
-LOWEST_HZ = 150.0
-HIGHEST_HZ = 9_000.0
-MOST = 0.5  #: the mask of a source in the very middle
+LOWEST_HZ = 250.0
+HIGHEST_HZ = 7_000.0
+MOST = 0.7  #: the mask of a source in the very middle
 
 
 class CentreMask:

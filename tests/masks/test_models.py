@@ -17,9 +17,9 @@ def test_centre_needs_no_file() -> None:
     mask = np.ones((2, model.geometry.n_bins), np.float32)
     model.step(np.ones((2, model.geometry.n_bins), np.complex64), mask)
     bin_hz = 48_000 / model.geometry.n_fft
-    assert not mask[:, : int(140 / bin_hz)].any()
-    assert (mask[:, int(200 / bin_hz) : int(8_000 / bin_hz)] == 0.5).all()
-    assert not mask[:, int(10_000 / bin_hz) :].any()
+    assert not mask[:, : int(240 / bin_hz)].any()
+    assert (mask[:, int(280 / bin_hz) : int(6_900 / bin_hz)] == np.float32(0.7)).all()
+    assert not mask[:, int(7_100 / bin_hz) :].any()
     model.reset()
     model.close()
     assert network.info is CentreNetwork.info
