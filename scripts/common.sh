@@ -76,10 +76,10 @@ macOS: brew install python@3.12. Or name one: PYTHON=/path/to/python3.12 $0"
     # torch is wanted by the tests of the training code only. On Linux the build without CUDA is a tenth of the size;
     # where its index cannot be reached, pip goes on without it.
     case $1,$(uname -s) in
-        *train*,Linux) "$VENV/bin/python" -m pip install -q --retries 0 "$TORCH" --extra-index-url https://download.pytorch.org/whl/cpu ;;
-        *train*) "$VENV/bin/python" -m pip install -q "$TORCH" ;;
+        *train*,Linux) "$VENV/bin/python" -m pip install -qq --retries 0 "$TORCH" --extra-index-url https://download.pytorch.org/whl/cpu ;;
+        *train*) "$VENV/bin/python" -m pip install -qq "$TORCH" ;;
     esac || return 1
-    "$VENV/bin/python" -m pip install -q -e ".$1" || return 1
+    "$VENV/bin/python" -m pip install -qq -e ".$1" || return 1
     echo "$state" >"$stamp"
 }
 

@@ -1,0 +1,68 @@
+"""Documents stay true: figures come from the benchmarks, links lead somewhere, rules on size hold."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtkaraoke.geometry import StftGeometry
+
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)")
+
+
+def documents(root: Path) -> list[Path]:
+    return [*root.glob("*.md"), *(root / "docs").rglob("*.md"), *(root / "benchmarks").glob("*.md")]
+
+
+def test_links_between_documents_lead_somewhere(root: Path) -> None:
+    broken = [
+        f"{document.relative_to(root)}: {target}"
+        for document in documents(root)
+        for target in LINK.findall(document.read_text(encoding="utf-8"))
+        if not (document.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_figures_in_readme_and_results_are_those_of_the_benchmarks(root: Path) -> None:
+    check = [sys.executable, str(root / "benchmarks" / "report.py"), "--check"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(check, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/latency.md"])
+def test_latency_tables_say_what_the_geometry_says(root: Path, document: str) -> None:
+    text = (root / document).read_text(encoding="utf-8")
+    reference = StftGeometry(44_100, 2048, 256)
+    expected = {rate: reference.at_rate(rate).latency for rate in (16_000, 32_000, 44_100, 48_000, 88_200, 96_000)}
+    if document == "README.md":
+        cells = re.search(r"\| algorithm, samples \|(.*)\|", text)
+        assert cells
+        assert [int(cell) for cell in cells[1].split("|")] == list(expected.values())
+    else:
+        for rate, latency in expected.items():
+            geometry = reference.at_rate(rate)
+            row = f"| {rate // 1000} {rate % 1000:03} | {geometry.hop} | {geometry.n_fft} | {latency} |"
+            assert row in text
+
+
+def test_contributing_is_short_enough_to_be_read(root: Path) -> None:
+    assert len((root / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) < 80
+
+
+def test_no_document_or_source_names_a_path_of_somebodys_machine(root: Path) -> None:
+    if shutil.which("git") is None or not (root / ".git").exists():
+        pytest.skip("not a git checkout")
+    pattern = r"/(home|root|Users|work)/[A-Za-z]"
+    found = subprocess.run(
+        ["git", "-C", str(root), "grep", "-nE", pattern, "--", "*.py", "*.md", "*.toml", "*.json", "*.sh"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout.splitlines()
+    assert not [line for line in found if "tests/test_docs.py" not in line]
