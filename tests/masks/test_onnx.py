@@ -184,7 +184,11 @@ def test_after_nonfinite_numbers_the_mask_holds_and_the_memory_is_new(network: N
 
 def test_nonfinite_numbers_in_the_first_step_leave_the_mixture_alone(network: Network) -> None:
     poisoned = np.full((1, 2, BINS), np.nan, np.complex64)
-    assert np.all(run(network.open(44_100), poisoned) == 0.0)
+    model = network.open(44_100)
+    assert np.all(run(model, poisoned) == 0.0)
+    assert np.any(run(model, noise(1)) > 0.0)
+    model.reset()
+    assert np.all(run(model, poisoned) == 0.0)
 
 
 def test_a_mask_out_of_range_is_clipped(tmp_path: Path) -> None:
