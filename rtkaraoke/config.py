@@ -100,7 +100,7 @@ class Option:
 class Effective:
     """What holds, and who said so.
 
-    ``origins`` has an entry for every value that is not the default: ``"preset live (configs/live.toml:7)"`` or
+    ``origins`` has an entry for every value that is not the default: ``"preset live.toml:7"`` or
     ``"option --block"``.
     """
 
@@ -160,7 +160,7 @@ def load(preset: str | None = None, options: Mapping[Key, Option] | None = None)
         text = _read(path)
         tables = _parse(text, path)
         _validate(tables, lambda key: f"{path}, line {line_of(text, key)}: {'.'.join(key)}")
-        origins = {key: f"preset {path.stem} ({path}:{line_of(text, key)})" for key in _leaves(tables)}
+        origins = {key: f"preset {path.name}:{line_of(text, key)}" for key in _leaves(tables)}
     for key, option in given.items():
         table = tables
         for name in key[:-1]:

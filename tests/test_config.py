@@ -46,7 +46,7 @@ def test_values_come_from_default_then_preset_then_option(preset: Path) -> None:
     live = effective.config.live
     assert (live.block, live.prefill, live.output) == (64, 1024, None)
     assert effective.config.plugins == {"vocal_remover": {"vocals": -math.inf}}
-    assert effective.origins[("live", "block")] == f"preset mine ({preset}:7)"
+    assert effective.origins[("live", "block")] == "preset mine.toml:7"
     assert effective.origins[("live", "prefill")] == "option --prefill"
     assert ("live", "output") not in effective.origins
 
