@@ -1,0 +1,263 @@
+"""The worker: from the input ring through the engine to the output ring, block by block, on time.
+
+It polls every half millisecond rather than waiting for a signal: rtmixer's callback, being free of locks, signals
+nobody. Blocks are as large as what has arrived. Until the output queue runs dry there is a deadline, which goes
+down to the mask network: a mask that is late is done without.
+"""
+
+import time
+from collections import deque
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from rtkaraoke.dsp import kernels
+from rtkaraoke.dsp.dynamics import Ramp
+from rtkaraoke.engine import Engine
+from rtkaraoke.errors import LiveError
+from rtkaraoke.live import budget
+from rtkaraoke.live.backend import AudioStream, Interleaved
+from rtkaraoke.live.recorder import Recorder
+from rtkaraoke.live.settings import LiveSettings
+from rtkaraoke.live.telemetry import Histogram
+from rtkaraoke.plugins.protocol import Block
+
+POLL_S = 0.0005
+MARGIN_NS = 1_000_000  #: from the end of the wait for a mask until the output must be in the ring
+MUTE_S = 0.02
+MAX_BLOCK = 1024
+MAX_STREAK = 64  #: blocks without a pause; a machine that cannot keep up must stay usable
+
+
+class Source(Protocol):
+    """Where the sound comes from when it is no input device, such as :class:`rtkaraoke.transport.Song`."""
+
+    def read(self, out: Block) -> int:
+        """Fill ``out`` ``(channel, sample)``, with silence where there is nothing. Realtime safe.
+
+        Returns
+        -------
+        int
+            Samples that came from the source.
+        """
+        ...
+
+    def command(self, name: str, value: float) -> None:
+        """A wish of the user, such as ``seek`` to a second. Raises :class:`rtkaraoke.errors.RtkaraokeError`."""
+        ...
+
+    @property
+    def status(self) -> dict[str, float]:
+        """Numbers for the view, such as the position in seconds."""
+        ...
+
+    def prepare(self, sample_rate: int, n_channels: int) -> None:
+        """Get ready to be read. Raises :class:`rtkaraoke.errors.RtkaraokeError`."""
+        ...
+
+    def close(self) -> None:
+        """End threads and files. May be called twice."""
+        ...
+
+
+class _Views(NamedTuple):
+    """The preallocated memory, cut to one block size."""
+
+    interleaved: Interleaved
+    planar: Block
+    out: Block
+    voice: Block | None
+    voice_out: Block
+    interleaved_out: Interleaved
+    music_columns: Block
+    voice_columns: Block
+
+
+class Host:
+    """One engine on one stream.
+
+    Parameters
+    ----------
+    engine : Engine
+        Prepared for the stream's rate, ``settings.n_channels`` and at least :data:`MAX_BLOCK`, and warm.
+    stream : AudioStream
+        Opened, not running.
+    settings : LiveSettings
+    source : Source, optional
+        What is played when the stream records nothing; prepared.
+    recorder : Recorder, optional
+        Gets what the engine is fed.
+
+    Raises
+    ------
+    LatencyBudgetError
+        When the latency's terms do not fit ``settings.latency_budget_ms``.
+    LiveError
+        When the voice is wanted on channels of its own and the engine cannot give it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        stream: AudioStream,
+        settings: LiveSettings,
+        source: Source | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        if (source is None) != bool(stream.n_inputs):
+            raise LiveError("a stream without input needs a source, one with input takes none")
+        self.engine = engine
+        self.stream = stream
+        self.source = source
+        self.load = Histogram()
+        self.n_samples = 0
+        self.error: BaseException | None = None
+        self._recorder = recorder
+        self._margin_ns = MARGIN_NS
+        self._hop = _hop(engine, settings.block)
+        self._voice = _voice(engine) if settings.voice_out else None
+        n_channels, max_block = settings.n_channels, engine.max_block
+        self._max_block = max_block
+        self._in = np.zeros((max_block, n_channels), np.float32)
+        self._out = np.zeros((max_block, n_channels * (2 if settings.voice_out else 1)), np.float32)
+        self._planar = np.zeros((3, n_channels * max_block), np.float32)
+        self._views: dict[int, _Views] = {}
+        self._gain, self._voice_gain = Ramp(0.0), Ramp(0.0)
+        self._move_gain(1.0, 1e-3 * settings.fade_in_ms)
+        self._wishes: deque[tuple[str, str, float]] = deque()
+        self.muted = False
+        warm = self._view(1)
+        kernels.ramp_gain(warm.out, warm.out, Ramp(1.0).state)
+        self._busy_ns = 0
+        self._busy_samples = 0
+        self._stopping = False
+        budget.check(self.latency_terms, stream.sample_rate, settings.latency_budget_ms)
+
+    @property
+    def latency_terms(self) -> dict[str, int]:
+        """Every term of the latency from input to output, in samples."""
+        return {**self.engine.latency_terms, **self.stream.latency_terms}
+
+    def set(self, plugin: str, parameter: str, value: float) -> None:
+        """Move a parameter of the engine before the next block; from any thread.
+
+        Raises
+        ------
+        PluginError
+            When it is unknown or out of range.
+        """
+        self.engine.get(plugin, parameter)
+        value = self.engine.plugins[plugin].parameters[parameter].check(value)
+        self._wishes.append((plugin, parameter, value))
+
+    def mute(self, muted: bool) -> None:
+        """Silence the output, or let it be heard again, within 20 ms; from any thread."""
+        self.muted = muted
+
+    def poll(self) -> bool:
+        """Move one block through the engine if there is one; False when there was none. Never waits for a device."""
+        stream = self.stream
+        ready = stream.readable if self.source is None else stream.writable
+        if ready <= 0:
+            return False
+        started_ns = time.monotonic_ns()
+        self._grant_wishes()
+        views = self._view(min(ready, self._max_block))
+        if self.source is None:
+            n_samples = stream.read(views.interleaved)
+            if n_samples < len(views.interleaved):
+                if not n_samples:
+                    return False
+                views = self._view(n_samples)
+            np.copyto(views.planar, views.interleaved.T)
+        else:
+            self.source.read(views.planar)
+            np.copyto(views.interleaved, views.planar.T)
+        n_samples = len(views.interleaved)
+        if self._recorder is not None:
+            self._recorder.write(views.interleaved)
+        self.engine.process(views.planar, views.out, stream.dry_ns() - self._margin_ns)
+        if views.voice is not None:
+            np.copyto(views.voice_out, views.voice)
+            kernels.ramp_gain(views.voice_out, views.voice_out, self._voice_gain.state)
+            np.copyto(views.voice_columns, views.voice_out)
+        kernels.ramp_gain(views.out, views.out, self._gain.state)
+        np.copyto(views.music_columns, views.out)
+        stream.write(views.interleaved_out)
+        self.n_samples += n_samples
+        self._count_load(n_samples, time.monotonic_ns() - started_ns)
+        return True
+
+    def run(self) -> None:
+        """Poll until :meth:`stop`, on the calling thread. An exception ends it and is kept in :attr:`error`."""
+        streak = 0
+        try:
+            while not self._stopping:
+                streak = streak + 1 if self.poll() else 0
+                if streak == 0 or streak >= MAX_STREAK:
+                    streak = 0
+                    time.sleep(POLL_S)
+        except Exception as error:  # noqa: BLE001  the control thread reports it, whatever it is
+            self.error = error
+
+    def stop(self) -> None:
+        """End :meth:`run` after its present block."""
+        self._stopping = True
+
+    def _grant_wishes(self) -> None:
+        while self._wishes:
+            self.engine.set(*self._wishes.popleft())
+        gain = 0.0 if self.muted else 1.0
+        if gain != self._gain.target:
+            self._move_gain(gain, MUTE_S)
+
+    def _move_gain(self, gain: float, seconds: float) -> None:
+        n_samples = round(seconds * self.stream.sample_rate)
+        self._gain.move(gain, n_samples)
+        self._voice_gain.move(gain, n_samples)
+
+    def _count_load(self, n_samples: int, busy_ns: int) -> None:
+        self._busy_ns += busy_ns
+        self._busy_samples += n_samples
+        if self._busy_samples >= self._hop:
+            self.load.add(1e-9 * self._busy_ns * self.stream.sample_rate / self._busy_samples)
+            self._busy_ns = self._busy_samples = 0
+
+    def _view(self, n_samples: int) -> _Views:
+        views = self._views.get(n_samples)
+        if views is None:
+            n_channels = self._in.shape[1]
+            size = n_channels * n_samples
+            out = self._out[:n_samples]
+            views = self._views[n_samples] = _Views(
+                interleaved=self._in[:n_samples],
+                planar=self._planar[0, :size].reshape(n_channels, n_samples),
+                out=self._planar[1, :size].reshape(n_channels, n_samples),
+                voice=None if self._voice is None else self._voice[:, :n_samples],
+                voice_out=self._planar[2, :size].reshape(n_channels, n_samples),
+                interleaved_out=out,
+                music_columns=out[:, :n_channels].T,
+                voice_columns=out[:, n_channels:].T,
+            )
+        return views
+
+
+def _hop(engine: Engine, block: int) -> int:
+    """The hop of the engine's network, over which the load is measured; the block where it has none."""
+    for plugin in engine.plugins.values():
+        geometry = getattr(plugin, "geometry", None)
+        if geometry is not None:
+            return int(geometry.hop)
+    return block
+
+
+def _voice(engine: Engine) -> Block:
+    """Where the engine leaves the voice of each block, in step with its output."""
+    names = list(engine.plugins)
+    for index, name in enumerate(names):
+        voice = getattr(engine.plugins[name], "voice", None)
+        if isinstance(voice, np.ndarray):
+            if late := [n for n in names[index + 1 :] if engine.plugins[n].latency]:
+                raise LiveError(f"the voice cannot have channels of its own before plugins that delay: {late}")
+            return voice
+    raise LiveError(f"no plugin of the chain gives the voice alone: there are {', '.join(names) or 'none'}")

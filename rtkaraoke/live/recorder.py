@@ -1,0 +1,95 @@
+"""Keeps what the engine is fed: the worker fills a ring, a thread of normal priority writes it to a file."""
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from rtkaraoke.errors import LiveError
+from rtkaraoke.live.backend import Interleaved
+
+RING_S = 4.0
+POLL_S = 0.1
+
+
+class Recorder:
+    """Writes raw interleaved float32, native byte order, as it comes. A context manager.
+
+    Parameters
+    ----------
+    path : Path
+        Overwritten.
+    n_channels, sample_rate : int
+        Of what is recorded.
+
+    Raises
+    ------
+    LiveError
+        When the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, n_channels: int, sample_rate: int) -> None:
+        try:
+            self._file = path.open("wb")
+        except OSError as error:
+            raise LiveError(f"{path}: cannot record there ({error.strerror}): give another file") from None
+        self._path = path
+        self._ring = np.zeros((round(RING_S * sample_rate), n_channels), np.float32)
+        self._written = 0
+        self._stored = 0
+        self._wake = threading.Event()
+        self._stopping = False
+        self.lost = 0  #: samples that the disk was too slow for; the file then lacks them
+        self.error = ""
+        self._thread = threading.Thread(target=self._run, name="rtkaraoke-record", daemon=True)
+        self._thread.start()
+
+    def write(self, block: Interleaved) -> None:
+        """Note ``block``. Realtime safe."""
+        n_samples, size = len(block), len(self._ring)
+        if self._written + n_samples - self._stored > size:
+            self.lost += n_samples
+            return
+        start = self._written % size
+        run = min(n_samples, size - start)
+        self._ring[start : start + run] = block[:run]
+        self._ring[: n_samples - run] = block[run:]
+        self._written += n_samples
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(POLL_S)
+            self._store()
+
+    def _store(self) -> None:
+        size = len(self._ring)
+        while self._stored < self._written and not self.error:
+            start = self._stored % size
+            run = min(self._written - self._stored, size - start)
+            try:
+                self._file.write(self._ring[start : start + run].data)
+            except OSError as error:
+                self.error = f"{self._path}: recording ended ({error.strerror})"
+            self._stored += run
+
+    def close(self) -> None:
+        """Write the rest and close the file. May be called twice."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+        if not self._file.closed:
+            self._store()
+            try:
+                self._file.close()
+            except OSError as error:
+                self.error = f"{self._path}: recording ended ({error.strerror})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
