@@ -37,7 +37,8 @@ def decode(samples: NDArray[np.float32]) -> NDArray[np.int64]:
 class Accounts:
     """What came back of the signal, counted from its first sample on.
 
-    ``latencies`` maps every latency that occurred, in samples, to how many samples had it.
+    ``latencies`` maps every latency that occurred, in samples, to how many samples had it; ``last_latency`` is that
+    of the latest sample.
     """
 
     n_samples: int = 0
@@ -46,6 +47,7 @@ class Accounts:
     lost: int = 0
     repeated: int = 0
     latencies: dict[int, int] = field(default_factory=dict)
+    last_latency: int | None = None
     _last: int = -1
     _received: int = 0
 
@@ -56,13 +58,19 @@ class Accounts:
 
     @property
     def latency(self) -> int | None:
-        """The one latency that all samples had; None when there were several, or no samples."""
-        return next(iter(self.latencies)) if len(self.latencies) == 1 else None
+        """The latency that most samples had; None before the first."""
+        return max(self.latencies, key=self.latencies.__getitem__, default=None)
+
+    @property
+    def displaced(self) -> int:
+        """Samples that came with another latency than most."""
+        return sum(self.latencies.values()) - max(self.latencies.values(), default=0)
 
     @property
     def flawless(self) -> bool:
         """Whether every sample came back, once, unaltered, with one latency."""
-        return self.latency is not None and not (self.silent or self.altered or self.lost or self.repeated)
+        flaws = self.silent + self.altered + self.lost + self.repeated + self.displaced
+        return self.started and not flaws
 
     def add(self, received: NDArray[np.float32]) -> None:
         """Account for the next samples ``(sample, 2)`` that came back; latency counts from the first ever added."""
@@ -88,3 +96,4 @@ class Accounts:
         self._last = int(heard[-1])
         for latency, count in zip(*np.unique(positions[valid] - heard, return_counts=True), strict=True):
             self.latencies[int(latency)] = self.latencies.get(int(latency), 0) + int(count)
+        self.last_latency = int(positions[valid][-1] - heard[-1])

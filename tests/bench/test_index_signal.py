@@ -37,10 +37,11 @@ def test_silence_in_place_of_samples_is_counted_and_keeps_the_latency() -> None:
 def test_a_shift_shows_as_two_latencies() -> None:
     accounts = Accounts()
     accounts.add(encode(0, 1000))
-    accounts.add(encode(900, 1000))  # a hundred samples played twice
+    accounts.add(encode(900, 600))  # a hundred samples played twice
     assert accounts.repeated == 1
-    assert accounts.latencies == {0: 1000, 100: 1000}
-    assert accounts.latency is None
+    assert accounts.latencies == {0: 1000, 100: 600}
+    assert (accounts.latency, accounts.displaced, accounts.last_latency) == (0, 600, 100)
+    assert not accounts.flawless
 
 
 def test_a_gain_is_seen_as_altered() -> None:

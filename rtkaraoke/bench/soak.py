@@ -1,0 +1,188 @@
+"""A long live run in which every sample is accounted for.
+
+The whole live path is at work: PortAudio, the engine process, the network on its thread. A second client of the sound
+server sends :mod:`rtkaraoke.bench.index_signal` through it with the voice at 0 dB, so that the output must be the
+input, bit for bit, one latency later. Busy processes beside it take the processor away wherever they can.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+import psutil
+
+from rtkaraoke.bench.index_signal import Accounts, encode
+from rtkaraoke.bench.jack import DEVICE, dummy_server
+from rtkaraoke.engine import Engine, music_engine
+from rtkaraoke.errors import LiveError
+from rtkaraoke.live.backend import AudioStream
+from rtkaraoke.live.priority import raise_network_priority
+from rtkaraoke.live.process import LiveSession
+from rtkaraoke.live.rtmixer_backend import RtmixerBackend
+from rtkaraoke.live.settings import LiveSettings
+from rtkaraoke.live.telemetry import LiveStatus
+from rtkaraoke.masks.models import load_model
+
+SETTLE_S = 5.0  #: memory is compared with what it was so long after the start
+POLL_S = 0.05
+RESERVE = 65_536  #: samples that the second client keeps queued, so that it never runs dry itself
+
+Progress = Callable[[float, Accounts], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """What a run showed.
+
+    ``came_back`` accounts for the program's output, ``sent`` for what reached its input. ``status`` is the program's
+    own last word.
+    """
+
+    seconds: float
+    came_back: Accounts
+    sent: Accounts
+    status: LiveStatus
+    memory_mb: float
+    growth_mb: float
+
+    @property
+    def latency(self) -> int | None:
+        """Measured from input to output in samples, for most of the time: see :attr:`Accounts.displaced`."""
+        if self.came_back.latency is None or self.sent.latency is None:
+            return None
+        return self.came_back.latency - self.sent.latency
+
+
+def soak(
+    *,
+    seconds: float,
+    period: int = 128,
+    prefill: int = 512,
+    sample_rate: int = 44_100,
+    model: str = "centre",
+    provider: str = "cpu",
+    hogs: int = 2,
+    progress: Progress | None = None,
+) -> Soak:
+    """Run for so many ``seconds`` on a JACK dummy of its own.
+
+    Parameters
+    ----------
+    seconds : float
+        Counted from when sound comes back.
+    period, prefill, sample_rate : int
+        Of the stream; in samples and Hz.
+    model, provider : str
+        The network, see :func:`rtkaraoke.load_model`.
+    hogs : int
+        Busy processes beside it.
+    progress : callable, optional
+        Gets the seconds done and the accounts, about once a second, in the measuring process: a function at the top
+        of a module.
+
+    Raises
+    ------
+    LiveError
+        When no server can be had, or the stream does not run.
+    """
+    settings = LiveSettings(
+        input=DEVICE,
+        output=DEVICE,
+        channels_in=(1, 2),
+        channels_out=(3, 4),
+        sample_rate=sample_rate,
+        block=period,
+        prefill=prefill,
+    )
+    # In a process of its own: PortAudio sees only servers that were there when it was first used, and must have ended
+    # before they do.
+    with (
+        dummy_server(period, sample_rate),
+        _busy(hogs),
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
+    ):
+        return process.submit(_run, settings, partial(engine, model, provider), seconds, progress).result()
+
+
+def _run(
+    settings: LiveSettings, factory: Callable[[], Engine], seconds: float, progress: Progress | None
+) -> Soak:
+    with _second_client(settings) as client, LiveSession(settings, factory) as session:
+        session.start()
+        client.start()
+        return _listen(client, session, seconds, progress)
+
+
+def engine(model: str, provider: str) -> Engine:
+    """The default live engine with the voice untouched; made in the engine process."""
+    network = load_model(model, provider)
+    return music_engine(network, threaded=True, vocals_db=0.0, on_thread_start=raise_network_priority)
+
+
+def _listen(client: AudioStream, session: LiveSession, seconds: float, progress: Progress | None) -> Soak:
+    sent, came_back = Accounts(), Accounts()
+    block = np.zeros((RESERVE, 4), np.float32)
+    n_sent = 0
+    ends = time.monotonic() + 10.0  # by then sound must have come back
+    began = memory_mb = 0.0
+    second = 0
+    while (now := time.monotonic()) < ends:
+        while n_samples := client.read(block[: min(client.readable, RESERVE)]):
+            received = block[:n_samples]
+            sent.add(received[:, :2])
+            came_back.add(received[:, 2:])
+            out = np.zeros((n_samples, 4), np.float32)
+            out[:, :2] = encode(n_sent, n_samples)
+            client.write(out)
+            n_sent += n_samples
+        if came_back.started and not began:
+            began, ends = now, now + seconds
+        if began and not memory_mb and now - began > min(SETTLE_S, seconds / 2):
+            memory_mb = _engine_memory_mb()
+        if session.error is not None:
+            raise session.error
+        if began and progress is not None and now - began >= second:
+            progress(now - began, came_back)
+            second += 1
+        time.sleep(POLL_S)
+    if not began:
+        raise LiveError("no sound came back within 10 s")
+    growth_mb = _engine_memory_mb() - memory_mb
+    return Soak(time.monotonic() - began, came_back, sent, session.status(), memory_mb, growth_mb)
+
+
+@contextmanager
+def _second_client(program: LiveSettings) -> Iterator[AudioStream]:
+    """A stream that plays to channels 1 and 2 and hears all four, with a second and a half in reserve."""
+    every = (1, 2, 3, 4)
+    settings = replace(program, channels_in=every, channels_out=every, prefill=RESERVE)
+    stream = RtmixerBackend().open(settings, RESERVE)
+    try:
+        yield stream
+    finally:
+        stream.stop()
+        stream.close()
+
+
+@contextmanager
+def _busy(n_processes: int) -> Iterator[None]:
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_processes)]
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def _engine_memory_mb() -> float:
+    """Resident memory of the engine process: the largest of our children."""
+    sizes = [child.memory_info().rss for child in psutil.Process().children()]
+    return max(sizes, default=0) / 1e6
