@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rtkaraoke.engine import Engine, music_engine
     from rtkaraoke.errors import RtkaraokeError
     from rtkaraoke.masks.models import load_model
-    from rtkaraoke.render import render, render_array
+    from rtkaraoke.rendering import render, render_array
 
 __version__ = "0.1.0"
 __all__ = ["Engine", "RtkaraokeError", "__version__", "load_model", "music_engine", "render", "render_array"]
@@ -21,8 +21,8 @@ _HOMES = {
     "RtkaraokeError": "rtkaraoke.errors",
     "load_model": "rtkaraoke.masks.models",
     "music_engine": "rtkaraoke.engine",
-    "render": "rtkaraoke.render",
-    "render_array": "rtkaraoke.render",
+    "render": "rtkaraoke.rendering",
+    "render_array": "rtkaraoke.rendering",
 }
 
 

@@ -18,7 +18,7 @@ from rtkaraoke.errors import AudioFileError, GeometryError, PluginError
 from rtkaraoke.files import probe
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.onnx import load_model
-from rtkaraoke.render import render, render_array, render_folder
+from rtkaraoke.rendering import render, render_array, render_folder
 from tests.support import networks
 from tests.support.models import constant
 
@@ -163,7 +163,7 @@ class TestAllOrNothing:
     def test_an_interrupted_process_leaves_nothing(self, tmp_path, root):
         source = write(tmp_path / "a.wav", song(60.0), subtype="PCM_16")
         code = (
-            "import sys; from rtkaraoke.render import render; from rtkaraoke.masks.centre import CentreNetwork\n"
+            "import sys; from rtkaraoke.rendering import render; from rtkaraoke.masks.centre import CentreNetwork\n"
             "render(sys.argv[1], sys.argv[2], network=CentreNetwork(), block=64,\n"
             "       progress=lambda done, total: print(done, flush=True) if done < 20000 else None)"
         )
@@ -276,7 +276,7 @@ def test_memory_does_not_depend_on_the_length(tmp_path, root):
             for _ in range(minutes):
                 file.write(part.T)
         code = (
-            "import sys; from rtkaraoke.render import render; from rtkaraoke.masks.centre import CentreNetwork\n"
+            "import sys; from rtkaraoke.rendering import render; from rtkaraoke.masks.centre import CentreNetwork\n"
             "print(render(sys.argv[1], sys.argv[2], network=CentreNetwork()).n_samples)"
         )
         child = subprocess.Popen([sys.executable, "-c", code, str(source), str(tmp_path / f"{minutes}.wav")], cwd=root)
