@@ -161,7 +161,7 @@ class Song:
 
     @property
     def status(self) -> dict[str, float]:
-        """``position_s``, ``length_s`` where the file says it, ``paused`` and ``ended`` as 0 or 1, ``starved`` reads."""
+        """``position_s``, ``length_s`` where the file says it, ``paused`` and ``ended`` (0 or 1), ``starved`` reads."""
         ring = self._next or self._ring
         status = {
             "position_s": self.position_s,

@@ -1,0 +1,28 @@
+"""All commands, under one name."""
+
+from cyclopts import App, Group
+
+from rtkaraoke import __version__
+from rtkaraoke.cli import demo, doctor, listing, playing, render, training
+
+HELP = """Takes the singer out of music: in files, in playback and live, through one engine.
+
+Try `rtkaraoke demo`: it needs no sound card, and shows what comes out."""
+
+app = App(name="rtkaraoke", help=HELP, help_format="plaintext", version=__version__)
+
+_GROUPS = {
+    "Music": (demo.demo, render.render, playing.play, playing.live),
+    "This machine": (doctor.doctor, listing.devices, listing.models, listing.presets, listing.config),
+    "Networks": (training.train, training.export, training.evaluate),
+}
+for _rank, (_title, _commands) in enumerate(_GROUPS.items()):
+    _group = Group(_title, sort_key=_rank)
+    for _place, _command in enumerate(_commands):
+        if isinstance(_command, App):
+            _command.group, _command.sort_key = (_group,), _place
+            app.command(_command)
+        else:
+            # What the doors of the last group lead to answers --help itself.
+            _flags = {"help_flags": ()} if _title == "Networks" else {}
+            app.command(_command, group=_group, sort_key=_place, **_flags)

@@ -1,0 +1,157 @@
+"""Where objects are wired together: settings -> network -> engine. Nothing else in the package does this for a user."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtkaraoke.cli.console import say_once
+from rtkaraoke.config import Config, Effective, Key
+from rtkaraoke.errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from rtkaraoke.engine import Engine
+    from rtkaraoke.live.process import LiveSession
+    from rtkaraoke.masks.protocol import MaskNetwork, ModelInfo
+    from rtkaraoke.plugins.protocol import Plugin
+
+
+def network(config: Config) -> "MaskNetwork":
+    """The network that ``config`` names, loaded and checked; what it has to say is said on its first run."""
+    from rtkaraoke.masks.models import load_model
+
+    loaded = load_model(config.model.name, config.model.provider)
+    for line in getattr(loaded, "notes", ()):
+        say_once(line)
+    return loaded
+
+
+def engine(
+    settings: Effective,
+    loaded: "MaskNetwork",
+    *,
+    threaded: bool = False,
+    replay: bytes | None = None,
+    on_thread_start: Callable[[], None] | None = None,
+) -> "Engine":
+    """The chains of ``settings`` around a network, every parameter set.
+
+    Raises
+    ------
+    ConfigError
+        For a plugin, parameter or value that cannot be, naming the preset's line or the option.
+    """
+    from rtkaraoke.engine import Engine
+    from rtkaraoke.plugins.registry import create_plugin
+    from rtkaraoke.plugins.vocal_remover import VocalRemover
+
+    def create(name: str) -> "Plugin":
+        if name == VocalRemover.name:
+            return VocalRemover(loaded, threaded=threaded, replay=replay, on_thread_start=on_thread_start)
+        return create_plugin(name)
+
+    config = settings.config
+    chains = {}
+    for bus in ("music", "master"):
+        with _naming(settings, ("engine", bus)):
+            chains[bus] = [create(name) for name in getattr(config.engine, bus)]
+    built = Engine(**chains)
+    for plugin, values in config.plugins.items():
+        for name, value in values.items():
+            with _naming(settings, ("plugins", plugin, name)):
+                set_parameter(built, plugin, name, value)
+    return built
+
+
+def check(settings: Effective) -> None:
+    """Refuse wrong chains and parameters here and at once, not seconds later in the engine process.
+
+    The classical mask stands in for the network, which that process loads.
+    """
+    from rtkaraoke.masks.centre import CentreNetwork
+
+    engine(settings, CentreNetwork()).close()
+
+
+def check_budget(settings: Effective, loaded: "MaskNetwork") -> None:
+    """Refuse an engine that alone, at the network's own rate, is later than the budget allows.
+
+    For files, where latency is taken out: the budget then says whether the same settings could do it live.
+    """
+    from rtkaraoke.live import budget
+
+    sample_rate = loaded.info.geometry.sample_rate
+    with engine(settings, loaded) as built:
+        built.prepare(sample_rate, loaded.info.n_channels, 256)
+        budget.check(built.latency_terms, sample_rate, settings.config.live.latency_budget_ms)
+
+
+@contextmanager
+def _naming(settings: Effective, key: Key) -> Iterator[None]:
+    """Say in an error who asked for it."""
+    try:
+        yield
+    except PluginError as error:
+        raise ConfigError(f"{settings.origins.get(key, '.'.join(key))}: {error}") from None
+
+
+def set_parameter(built: "Engine", plugin: str, name: str, value: float | str) -> None:
+    """Set a parameter from a number, or from the name of one of its choices. Raises :class:`PluginError`."""
+    if plugin not in built.plugins:
+        raise PluginError(f"no plugin {plugin!r} in the chain: there are {', '.join(built.plugins)}")
+    parameter = built.plugins[plugin].parameters.get(name)
+    if isinstance(value, str) and parameter is not None:
+        if value not in parameter.choices:
+            wanted = ", ".join(parameter.choices) or f"a number from {parameter.minimum:g} to {parameter.maximum:g}"
+            raise PluginError(f"{plugin}.{name} = {value!r}: wanted {wanted}")
+        value = parameter.choices.index(value)
+    if parameter is not None and parameter.unit == "dB" and value == float("-inf"):
+        value = parameter.minimum  # the lowest level of every plugin is silence
+    built.set(plugin, name, float(value))
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFactory:
+    """Builds the engine of ``settings`` in the engine process: plain data, so that it travels there."""
+
+    settings: Effective
+
+    def __call__(self) -> "Engine":
+        """A new engine with a network thread of its own. The network's notes come as events of the session."""
+        from rtkaraoke.live.priority import raise_network_priority
+        from rtkaraoke.masks.models import load_model
+
+        model = self.settings.config.model
+        loaded = load_model(model.name, model.provider)
+        return engine(self.settings, loaded, threaded=True, on_thread_start=raise_network_priority)
+
+
+def live_session(settings: Effective, *, song: Path | None = None, record: Path | None = None) -> "LiveSession":
+    """A live run of ``settings``: from the input device, or of a ``song``."""
+    from rtkaraoke.live.process import LiveSession
+    from rtkaraoke.live.settings import LiveSettings
+    from rtkaraoke.transport import Song
+
+    values = {item.name: getattr(settings.config.live, item.name) for item in fields(settings.config.live)}
+    reconnect = values.pop("reconnect")
+    if song is not None:
+        values["channels_in"] = ()
+    return LiveSession(
+        LiveSettings(**values, record=record),
+        EngineFactory(settings),
+        source_factory=None if song is None else partial(Song, song),
+        reconnect=reconnect,
+    )
+
+
+def shipped_networks() -> "list[tuple[ModelInfo, Path | None]]":
+    """Everything that ``--model`` knows by name, with the file where there is one."""
+    from rtkaraoke.masks.centre import CentreNetwork
+    from rtkaraoke.masks.onnx import load_model, shipped_models
+
+    found: list[tuple[ModelInfo, Path | None]] = [
+        (load_model(name, "cpu").info, path) for name, path in shipped_models().items()
+    ]
+    return [*found, (CentreNetwork.info, None)]
