@@ -1,0 +1,1 @@
+"""Training of mask networks and their export. The only folder that knows torch."""

@@ -1,0 +1,141 @@
+"""A training run as frozen dataclasses, read from a TOML file of ``configs/train``."""
+
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.train.networks.gru_unet import GruUnetConfig
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryConfig:
+    """The network's STFT at its reference rate, in samples."""
+
+    sample_rate: int = 44_100
+    n_fft: int = 2048
+    hop: int = 256
+    look_ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MixConfig:
+    """How examples are drawn; probabilities unless named otherwise.
+
+    ``voices``, ``musics`` and ``pairs`` weigh the families of the data folder against each other; a family that is
+    not named is not used.
+    """
+
+    segment_s: float = 4.0
+    batch: int = 5
+    true_pair: float = 0.45
+    no_voice: float = 0.08
+    no_music: float = 0.04
+    speed: float = 0.12  # largest change, both ways
+    voice_db: float = -4.0  # mean level of a random voice against its backing
+    voice_db_spread: float = 5.0
+    pairs: dict[str, float] = field(default_factory=dict)
+    voices: dict[str, float] = field(default_factory=dict)
+    musics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """The optimisation. ``warm_up`` is a share of ``steps``; intervals are in steps."""
+
+    steps: int = 2000
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warm_up: float = 0.02
+    clip: float = 5.0
+    ema: float = 0.998
+    seed: int = 1
+    devices: int = 1  # processes on a CPU; each takes ``threads`` threads and a batch of its own
+    threads: int = 2
+    accelerator: str = "auto"
+    precision: str = "bf16-mixed"
+    checkpoint_every: int = 50
+    validate_every: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the exported file says of itself; ``strength`` and ``bias`` are the recommended ones of the mask's logit."""
+
+    name: str = "unnamed"
+    licence: str = "unknown"
+    training_data: str = "unknown"
+    non_commercial: bool = True
+    description: str = ""
+    strength: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that defines a run. ``run`` and ``cache`` are folders outside the repository."""
+
+    run: Path
+    cache: Path
+    card: ModelCard = field(default_factory=ModelCard)
+    geometry: GeometryConfig = field(default_factory=GeometryConfig)
+    network: GruUnetConfig = field(default_factory=GruUnetConfig)
+    mix: MixConfig = field(default_factory=MixConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+
+def load_config(path: Path | str) -> TrainConfig:
+    """Read a run from TOML.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the key and what would be right.
+    """
+    return parse_config(read_recipe(path), str(path))
+
+
+def read_recipe(path: Path | str) -> str:
+    """The recipe's text. Raises :class:`ConfigError` when it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def parse_config(text: str, where: str) -> TrainConfig:
+    """The same from a recipe's text; ``where`` names it in messages."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+    return _build(TrainConfig, values, where)
+
+
+def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+    """A dataclass from a table, recursively; every key must be known and of the declared type."""
+    hints = get_type_hints(kind)
+    if unknown := sorted(set(values) - set(hints)):
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}, wanted one of {', '.join(sorted(hints))}")
+    required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise ConfigError(f"{where}: {missing[0]!r} is missing")
+    return kind(**{name: _convert(hints[name], value, f"{where}: {name}") for name, value in values.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """``value`` as TOML gave it, as the declared type."""
+    if is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where} is {value!r}, wanted a table")
+        return _build(hint, value, where)
+    if hint is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    if isinstance(value, list):
+        return tuple(value)
+    if hint is float and isinstance(value, int):
+        return float(value)
+    if hint in (int, float, str, bool) and type(value) is not hint:
+        raise ConfigError(f"{where} is {value!r}, wanted {hint.__name__}")
+    return value

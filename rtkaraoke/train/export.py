@@ -1,0 +1,175 @@
+"""From a checkpoint to an ONNX file that keeps the contract of :mod:`rtkaraoke.masks.protocol`.
+
+The moving average of the weights is what is exported, rounded to half precision and stored so: the file is half
+as large, and ONNX Runtime widens the constants again when it loads it. Nothing is written unless the file, run step
+by step, gives the masks that torch gives over the whole sequence.
+"""
+
+import hashlib
+import io
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from rtkaraoke.errors import ModelError
+from rtkaraoke.geometry import StftGeometry
+from rtkaraoke.masks.protocol import ModelInfo
+from rtkaraoke.train.config import parse_config
+from rtkaraoke.train.networks.gru_unet import GruUnet
+from rtkaraoke.train.stft import TorchStft
+from rtkaraoke.train.validate import run_sequence
+
+OPSET = 17
+TOLERANCE = 1e-4
+N_CHECKED = 300  # steps
+SMALL = 256  # values; constants of fewer stay as they are
+
+
+class Step(nn.Module):
+    """One frame in, one mask out, with the states as plain tensors: the shape of the exported graph."""
+
+    def __init__(self, network: GruUnet) -> None:
+        super().__init__()
+        self.network = network
+        self.names = list(network.initial_states(1))
+
+    def forward(self, spectrum: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """Mask ``(stream, 2, bin)`` of a frame ``(stream, 2, bin, 2)``, then the states after it."""
+        logits, after = self.network(spectrum.unsqueeze(2), dict(zip(self.names, states, strict=True)))
+        return torch.sigmoid(logits.squeeze(2)), *(after[name] for name in self.names)
+
+
+def export(checkpoint: Path | str, out_path: Path | str) -> ModelInfo:
+    """Write the network of ``checkpoint`` to ``out_path`` and return what it says of itself.
+
+    Raises
+    ------
+    ModelError
+        When torch and ONNX Runtime differ by more than ``TOLERANCE`` in any mask.
+    """
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    config = parse_config(saved["recipe"], str(checkpoint))
+    network = GruUnet(config.network)
+    network.load_state_dict({name: value.half().float() for name, value in saved["average"].items()})
+    network.eval()
+    geometry = StftGeometry(**asdict(config.geometry))
+    card = config.card
+    info = ModelInfo(
+        name=card.name,
+        geometry=geometry,
+        n_channels=2,
+        licence=card.licence,
+        training_data=card.training_data,
+        non_commercial=card.non_commercial,
+        revision=f"{saved['step']}-{weights_hash(network)}",
+        description=card.description,
+        strength=card.strength,
+        bias=card.bias,
+        scores=saved["scores"],
+    )
+    model = halve_constants(to_onnx(network))
+    helper.set_model_props(model, info.to_metadata())
+    onnx.checker.check_model(model, full_check=True)
+    data = model.SerializeToString()
+    check_same(network, geometry, data)
+    Path(out_path).write_bytes(data)
+    return info
+
+
+def weights_hash(network: nn.Module) -> str:
+    """Twelve digits that name these very weights."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def to_onnx(network: GruUnet) -> onnx.ModelProto:
+    """The graph of one step, its stream axis free."""
+    step = Step(network)
+    states = network.initial_states(1)
+    inputs = ["spectrum", *(f"state_{name}" for name in states)]
+    outputs = ["mask", *(f"state_{name}_out" for name in states)]
+    spectrum = torch.zeros(1, 2, network.n_bins, 2)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():  # the older exporter needs no further package, and says that it is old
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            step,
+            (spectrum, *states.values()),
+            buffer,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes={name: {0: "stream"} for name in (*inputs, *outputs)},
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    for value, shape in zip(
+        model.graph.output, [(2, network.n_bins), *(s.shape[1:] for s in states.values())], strict=True
+    ):
+        for dim, size in zip(value.type.tensor_type.shape.dim[1:], shape, strict=True):
+            dim.ClearField("dim_param")
+            dim.dim_value = size
+    return model
+
+
+def halve_constants(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large float32 constants as float16 behind a Cast, where that loses nothing."""
+    casts = []
+    for constant in model.graph.initializer:
+        value = numpy_helper.to_array(constant)
+        half = value.astype(np.float16)
+        if value.dtype != np.float32 or value.size < SMALL or not np.array_equal(half.astype(np.float32), value):
+            continue
+        name = constant.name
+        constant.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def bursts(n_samples: int, n_channels: int = 2, seed: int = 0) -> NDArray[np.float32]:
+    """Noise in bursts with a pause ``(channel, sample)``: loud, soft and silent frames for the comparison."""
+    random = np.random.default_rng(seed)
+    envelope = np.abs(np.sin(np.linspace(0, 9, n_samples))) ** 3
+    envelope[n_samples // 3 : n_samples // 2] = 0.0
+    return (0.2 * envelope * random.standard_normal((n_channels, n_samples))).astype(np.float32)
+
+
+def check_same(network: GruUnet, geometry: StftGeometry, data: bytes) -> None:
+    """Compare torch over a whole sequence with ONNX Runtime step by step.
+
+    Raises
+    ------
+    ModelError
+        When a mask differs by more than ``TOLERANCE``, or leaves [0, 1].
+    """
+    signal = torch.from_numpy(bursts(N_CHECKED * geometry.hop))
+    with torch.no_grad():
+        spectrum = TorchStft(geometry).spectrum(signal)[None]
+        wanted = torch.sigmoid(run_sequence(network, spectrum))[0].numpy()
+    frames = torch.view_as_real(spectrum).numpy()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    states = {f"state_{name}": value.numpy() for name, value in network.initial_states(1).items()}
+    worst = 0.0
+    for t in range(N_CHECKED):
+        mask, *after = session.run(None, {"spectrum": np.ascontiguousarray(frames[:, :, t]), **states})
+        states = dict(zip(states, after, strict=True))
+        worst = max(worst, float(np.abs(mask[0] - wanted[:, t]).max()))
+        if not (mask.min() >= 0.0 and mask.max() <= 1.0):
+            raise ModelError(f"the mask of step {t} leaves [0, 1]: {mask.min()} to {mask.max()}")
+    if not worst <= TOLERANCE:
+        raise ModelError(f"torch and ONNX Runtime differ by {worst:.2e} in a mask, allowed is {TOLERANCE:.0e}")

@@ -1,0 +1,64 @@
+"""Score a network in torch on the validation songs, in a few seconds, while it trains.
+
+The figures that count come from :mod:`rtkaraoke.evaluate` through the real engine; these are its cheap twin.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rtkaraoke.evaluate.data import Audio, read_audio, read_manifest, read_pair, select, stereo
+from rtkaraoke.evaluate.metrics import loss_of_music, score_song
+from rtkaraoke.train.stft import TorchStft
+
+EXCERPT = slice(20 * 44_100, 28 * 44_100)  # of each instrumental
+
+
+class Validation:
+    """The 14 validation songs of MUSDB18 and excerpts of instrumentals held back from training."""
+
+    def __init__(self, stft: TorchStft) -> None:
+        self.stft = stft
+        items = read_manifest()
+        self.songs = [read_pair(i) for i in select(items, kind="pair", split="valid", family="musdb7s")]
+        self.instrumentals = [
+            stereo(read_audio(i.path))[:, EXCERPT] for i in select(items, kind="music", split="valid")
+        ]
+
+    def score(self, network: nn.Module, slope: float = 1.0, bias: float = 0.0) -> dict[str, float]:
+        """Medians over the songs, in dB, at a strength of ``slope`` and ``bias``."""
+        songs = [
+            score_song(voice_of(network, self.stft, voice + music, slope, bias), *cut(self.stft, voice, music))
+            for voice, music in self.songs
+        ]
+        lost = [
+            loss_of_music(voice_of(network, self.stft, music, slope, bias), *cut(self.stft, music))
+            for music in self.instrumentals
+        ]
+        names = ("voice_sdr", "music_sdr", "removal", "damage")
+        scores = {name: float(np.median([getattr(song, name) for song in songs])) for name in names}
+        means = {f"{name}_mean": float(np.mean([getattr(song, name) for song in songs])) for name in names[:2]}
+        return {**scores, **means, "instrumental_loss": float(np.median(lost))}
+
+
+def cut(stft: TorchStft, *signals: Audio) -> Sequence[Audio]:
+    """Each signal, shortened to what :meth:`TorchStft.waveform` returns."""
+    hop = stft.geometry.hop
+    return [signal[:, : (signal.shape[1] // hop - 1) * hop] for signal in signals]
+
+
+@torch.no_grad()
+def voice_of(network: nn.Module, stft: TorchStft, mixture: Audio, slope: float = 1.0, bias: float = 0.0) -> Audio:
+    """The voice in a mixture ``(2, sample)``, shortened as by :func:`cut`."""
+    spectrum = stft.spectrum(torch.from_numpy(mixture)[None].to(stft.analysis.device))
+    logits = run_sequence(network, spectrum)
+    mask = torch.sigmoid(slope * logits.float() + bias)
+    return np.asarray(stft.waveform(spectrum * mask)[0].cpu().numpy())
+
+
+def run_sequence(network: nn.Module, spectrum: Tensor) -> Tensor:
+    """Mask logits ``(stream, 2, frame, bin)`` of a complex spectrum of the same shape, from silence on."""
+    logits, _ = network(torch.view_as_real(spectrum), None)
+    return logits

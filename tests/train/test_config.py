@@ -1,0 +1,51 @@
+"""A recipe is read whole or refused with its file and key."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.train.config import load_config
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text('run = "run"\ncache = "cache"\n' + text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["live"])
+def test_shipped_recipes_are_valid(root: Path, name: str) -> None:
+    config = load_config(root / "configs" / "train" / f"{name}.toml")
+    assert config.card.name == name
+    assert "musdb7s" in config.mix.pairs
+    assert "valyriatear" not in config.mix.musics
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("steps = 5", "'steps'"),
+        ("[fit]\nsteps = 'many'", "fit: steps"),
+        ("fit = 5", "fit is 5"),
+        ("[network]\nlayers = 3", "network: unknown key 'layers'"),
+        ("run = ", "not TOML"),
+    ],
+)
+def test_mistakes_name_file_and_key(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        load_config(written(tmp_path, text))
+    assert "recipe.toml" in str(caught.value)
+
+
+def test_folders_are_required(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('run = "run"\n')
+    with pytest.raises(ConfigError, match="'cache' is missing"):
+        load_config(path)
+
+
+def test_numbers_may_be_whole_where_fractions_are_meant(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, "[mix]\nsegment_s = 3")).mix.segment_s == 3.0
