@@ -157,7 +157,11 @@ class AudioStream(Protocol):
     n_inputs: int  #: 0: nothing to read, the host brings its own source
     n_outputs: int
     counters: StreamCounters
-    drift_ppm: float | None  #: how much faster the output's clock runs than the input's; None with one clock
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster the input's clock runs than the output's; None with one clock."""
+        ...
 
     @property
     def latency_terms(self) -> Mapping[str, int]:

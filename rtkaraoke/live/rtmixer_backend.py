@@ -195,7 +195,7 @@ class RtmixerBackend:
             except DeviceError:
                 source.close()
                 raise
-            return TwoClockStream(source, sink, prefill)
+            return TwoClockStream(source, sink, prefill, slack=settings.block)
         return DeviceStream(RtmixerDevice(choice, settings, prefill, capture=True, playback=True), prefill)
 
 

@@ -1,9 +1,10 @@
 """A device as a stream of constant latency: the shared part of every backend."""
 
+import time
 from collections.abc import Mapping
 
 from rtkaraoke.live.backend import AudioStream, Device, Interleaved, StreamCounters
-from rtkaraoke.live.timeline import CallbackClock, Capture, Playback, dry_ns
+from rtkaraoke.live.timeline import CallbackClock, Capture, Playback
 
 
 class DeviceStream(AudioStream):
@@ -23,7 +24,6 @@ class DeviceStream(AudioStream):
         self._prefill = prefill
         self.sample_rate = device.sample_rate
         self.counters = StreamCounters()
-        self.drift_ppm = None
         self._capture = None if device.capture is None else Capture(device.capture, self.counters)
         self._port = device.playback
         self._playback = Playback(self._port, prefill, self.counters, locked=self._capture is not None)
@@ -38,6 +38,11 @@ class DeviceStream(AudioStream):
         if self._capture is not None:
             terms["device in"] = self._device.latency_in
         return terms
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """None: there is one clock."""
+        return None
 
     @property
     def active(self) -> bool:
@@ -56,9 +61,8 @@ class DeviceStream(AudioStream):
 
     @property
     def readable(self) -> int:
-        """Input samples that can be read now; an underrun is noticed here even when nothing is written."""
-        self._playback.maintain()
-        return 0 if self._capture is None else self._capture.readable
+        """Input samples that can be read now; none for a callback or two after an underrun, then all that came."""
+        return self._capture.readable if self._capture is not None and self._playback.maintain() else 0
 
     @property
     def writable(self) -> int:
@@ -75,7 +79,8 @@ class DeviceStream(AudioStream):
 
     def dry_ns(self) -> int:
         """When the output queue fails a callback."""
-        return dry_ns(self._playback, self._callbacks, self._port.clock, self.period)
+        self._callbacks.observe(self._port.clock, time.monotonic_ns())
+        return self._playback.dry_ns(self._callbacks, self.period)
 
     def update_counters(self) -> None:
         """Collect what the driver reported."""

@@ -12,8 +12,6 @@ count was queued first: so between the two the origin looks too *late* by one ca
 ``done`` has been read on both sides of ``clock`` and found the same. The least of several readings is the true one.
 """
 
-import time
-
 import numpy as np
 
 from rtkaraoke.live.backend import CapturePort, Interleaved, PlaybackPort, Port, StreamCounters
@@ -104,11 +102,7 @@ class Playback:
         return self._origin.known
 
     def write(self, block: Interleaved) -> None:
-        """Take ``block`` as the next output samples."""
-        if not self._origin.known:
-            if self._locked:
-                self._next += len(block)
-            return
+        """Take ``block`` as the next output samples; only while :meth:`maintain` says that their place is known."""
         if not self._locked and self._gap_from >= 0:
             self._offset = self.end - self._next
         late = self.end - (self._next + self._offset)
@@ -127,6 +121,14 @@ class Playback:
             self._counters.silent_output += self.end - self._gap_from
             self._gap_from = -1
         self._written += self._port.write(block)
+
+    def dry_ns(self, clock: "CallbackClock", period: int) -> int:
+        """When the callback comes that will find too few samples, in ns.
+
+        The callback after the one that ``clock`` has last observed takes ``period`` samples, and so on.
+        """
+        period = max(period, 1)
+        return clock.time_of((self.queued // period + 1) * period)
 
     def _fill(self, n_samples: int) -> None:
         while n_samples > 0:
@@ -200,17 +202,10 @@ class CallbackClock:
             self._clock = clock
         return self._time_ns
 
+    def position(self, clock: int, now_ns: int) -> float:
+        """Device time between callbacks: ``clock`` at the time of its callback, growing since."""
+        return clock + (now_ns - self.observe(clock, now_ns)) / self._ns_per_sample
+
     def time_of(self, samples_ahead: int) -> int:
         """When the callback comes that starts ``samples_ahead`` samples after the one last observed began, in ns."""
         return int(self._time_ns + samples_ahead * self._ns_per_sample)
-
-
-def dry_ns(playback: Playback, clock: CallbackClock, device_time: int, period: int) -> int:
-    """When the callback comes that will find too few samples, in ns of :func:`time.monotonic_ns`.
-
-    The callback after the one that brought device time to ``device_time`` takes ``period`` samples, and so on.
-    """
-    clock.observe(device_time, time.monotonic_ns())
-    period = max(period, 1)
-    served = playback.queued // period
-    return clock.time_of((served + 1) * period)

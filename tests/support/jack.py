@@ -52,7 +52,7 @@ def start_server(period: int = 128, sample_rate: int = 44_100, name: str = "") -
             pytest.skip(f"no {program}: apt-get install --no-install-recommends jackd2 libportaudio2")
     name = name or f"rtkaraoke-{uuid.uuid4().hex[:12]}"
     command = f"jackd -R -n {name} -p 64 -L 4 -d dummy -r {sample_rate} -p {period}".split()
-    log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop the server when it is full
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115  a pipe that nobody reads would stop the server when it is full
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
     server = JackServer(name, period, sample_rate, process)
     ready = subprocess.run(
