@@ -20,7 +20,8 @@ from rtkaraoke.engine import music_engine
 from rtkaraoke.masks.protocol import MaskNetwork
 
 N_WARM_UP = 200
-WHOLE = "whole hop"
+BACK_TO_BACK = "back to back"
+PACED = "as live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,17 @@ class Timing:
 class HopTimings:
     """What :func:`measure` returns.
 
-    ``late`` counts hops whose wall time was longer than the hop; ``stages`` ends with :data:`WHOLE`.
+    ``whole`` has the hop as the engine runs it, :data:`BACK_TO_BACK` and :data:`PACED`: one hop when its time has
+    come, as live. The processor has then slept and its caches have served others.
     """
 
     hop_ms: float
     stages: dict[str, Timing]
-    late: int
-
-    @property
-    def whole(self) -> Timing:
-        """The hop as the engine runs it."""
-        return self.stages[WHOLE]
+    whole: dict[str, Timing]
 
 
-def measure(network: MaskNetwork, sample_rate: int, n_hops: int, *, paced: bool = False) -> HopTimings:
-    """Run ``n_hops`` hops of stereo noise with pauses.
+def measure(network: MaskNetwork, sample_rate: int, n_hops: int) -> HopTimings:
+    """Run ``n_hops`` hops of stereo noise with pauses, three times: by stage, back to back, and at a live pace.
 
     Parameters
     ----------
@@ -58,16 +55,11 @@ def measure(network: MaskNetwork, sample_rate: int, n_hops: int, *, paced: bool 
         In Hz.
     n_hops : int
         Counted after a warm-up.
-    paced : bool
-        Wait for each hop's time before the whole hop is run, as live: caches are then cold and the processor has
-        slept.
     """
     with _no_garbage_collection():
         stages = _measure_stages(network, sample_rate, n_hops)
-        whole = _measure_whole(network, sample_rate, n_hops, paced)
-    geometry = network.info.geometry.at_rate(sample_rate)
-    hop_ms = 1e3 * geometry.hop_s
-    return HopTimings(hop_ms, stages | {WHOLE: whole}, int(np.count_nonzero(whole.wall_ms > hop_ms)))
+        whole = {pace: _measure_whole(network, sample_rate, n_hops, pace == PACED) for pace in (BACK_TO_BACK, PACED)}
+    return HopTimings(1e3 * network.info.geometry.at_rate(sample_rate).hop_s, stages, whole)
 
 
 def noise(n_channels: int, n_samples: int) -> NDArray[np.float32]:
