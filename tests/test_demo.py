@@ -182,6 +182,6 @@ class TestWriting:
 
         soundfile.write(tmp_path / "song.wav", np.full((1000, 1), 0.1), 8000)
         monkeypatch.setattr(Path, "write_bytes", full)
-        with pytest.raises(AudioFileError, match="spectrograms.png: cannot be written"):
+        with pytest.raises(AudioFileError, match=r"spectrograms.png: cannot be written"):
             write_demo(tmp_path / "demo", constant(0.5), tmp_path / "song.wav")
         assert not (tmp_path / "demo" / "spectrograms.png").exists()
