@@ -49,6 +49,7 @@ class FitConfig:
     weight_decay: float = 1e-2
     warm_up: float = 0.02
     clip: float = 5.0
+    loss_segments: int = 4  # parts of an example; see rtkaraoke.train.loss
     ema: float = 0.998
     seed: int = 1
     devices: int = 1  # processes on a CPU; each takes ``threads`` threads and a batch of its own

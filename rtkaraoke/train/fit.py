@@ -47,13 +47,13 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
     return update
 
 
-def training_loss(network: nn.Module, stft: TorchStft, voice: Tensor, music: Tensor) -> Tensor:
+def training_loss(network: nn.Module, stft: TorchStft, voice: Tensor, music: Tensor, n_segments: int) -> Tensor:
     """The loss of one batch ``(example, 2, sample)``, through the inverse transform of the live path."""
     spectrum = stft.spectrum(voice + music)
     mask = torch.sigmoid(run_sequence(network, spectrum).float())
     estimate = stft.waveform(spectrum * mask)
     n_samples = estimate.shape[-1]
-    return two_source_sdr_loss(estimate, voice[..., :n_samples], music[..., :n_samples])
+    return two_source_sdr_loss(estimate, voice[..., :n_samples], music[..., :n_samples], n_segments)
 
 
 def train(config_path: Path | str, resume: bool = True) -> Path:
@@ -125,7 +125,7 @@ def train(config_path: Path | str, resume: bool = True) -> Path:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, config.fit)
         network.train()
-        loss = training_loss(network, stft, voice, music)
+        loss = training_loss(network, stft, voice, music, config.fit.loss_segments)
         fabric.backward(loss)
         norm = fabric.clip_gradients(network, optimiser, max_norm=config.fit.clip)
         optimiser.step()

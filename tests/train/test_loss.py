@@ -26,7 +26,7 @@ def test_silent_sources_leave_loss_and_gradient_finite(silent: str) -> None:
     if silent in ("music", "both"):
         music = torch.zeros_like(music)
     estimate = (0.3 * (voice + music)).requires_grad_()
-    loss = two_source_sdr_loss(estimate, voice, music)
+    loss = two_source_sdr_loss(estimate, voice, music, n_segments=4)
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(estimate.grad).all()
@@ -35,3 +35,27 @@ def test_silent_sources_leave_loss_and_gradient_finite(silent: str) -> None:
 def test_a_perfect_estimate_is_bounded_by_the_floor() -> None:
     voice, music = 0.1 * torch.randn(2, 1, 2, 4000)
     assert -31.0 < float(two_source_sdr_loss(voice, voice, music)) < -20.0
+
+
+def test_segments_of_equal_quality_change_nothing() -> None:
+    voice, music, error = (torch.randn(2, 2, 1000).repeat(1, 1, 4) for _ in range(3))
+    whole = two_source_sdr_loss(voice + 0.3 * error, voice, music)
+    torch.testing.assert_close(two_source_sdr_loss(voice + 0.3 * error, voice, music, n_segments=4), whole)
+
+
+def test_segments_hear_what_is_taken_while_the_singer_pauses() -> None:
+    voice, music, error = torch.randn(3, 1, 2, 4000)
+    voice[..., 2000:] = 0.0
+
+    def gain(n_segments: int) -> float:
+        """What it is worth to halve the error in the pause, in dB."""
+        losses = [
+            two_source_sdr_loss(
+                voice + error * torch.where(torch.arange(4000) < 2000, 1.0, pause), voice, music, n_segments
+            )
+            for pause in (0.2, 0.1)
+        ]
+        return float(losses[0] - losses[1])
+
+    assert gain(1) < 0.2
+    assert gain(4) > 1.0
