@@ -14,6 +14,8 @@ from rtkaraoke.demo.picture import log_spectrogram
 from rtkaraoke.demo.song import BEAT_S
 from rtkaraoke.demo.write import measure, sdr_db
 from rtkaraoke.errors import AudioFileError
+from rtkaraoke.masks.models import DEFAULT_MODEL, load_model
+from rtkaraoke.rendering import render_array
 from tests.support.models import constant
 
 RATE = 44100
@@ -101,6 +103,15 @@ class TestFigures:
         rows = log_spectrogram(np.sin(2 * np.pi * 1000 * t).astype(np.float32), RATE)
         strongest = np.argmax(rows[:, rows.shape[1] // 2]) + 0.5
         assert 70 * (16000 / 70) ** (strongest / len(rows)) == pytest.approx(1000, rel=0.02)
+
+
+def test_the_shipped_network_hears_the_voice_and_takes_it_out():
+    song = demo_song(9.0)  # the first half, all of it sung
+    music = render_array(song.mixture, song.sample_rate, load_model(DEFAULT_MODEL, "cpu"))
+    quality = measure(song, music, song.mixture - music)
+    assert quality.removal_db > 10
+    assert quality.music_sdr_after > quality.music_sdr_before + 5
+    assert quality.voice_sdr_after > quality.voice_sdr_before + 6
 
 
 class TestWriting:

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -322,6 +323,28 @@ def test_a_bad_file_is_refused_with_its_name_the_rule_and_the_way_out(tmp_path, 
     assert str(caught.value).startswith(f"{path}: ")
     assert ": " in str(caught.value).removeprefix(f"{path}: ")
     assert capfd.readouterr() == ("", "")  # no decoder's own alarm
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.m4a", "a.mkv"])
+def test_a_damaged_file_is_read_or_refused_but_nothing_else(tmp_path, name):
+    path = tmp_path / name
+    if name in ("a.m4a", "a.mkv"):
+        write_av(path, "aac", RATE, picture=name == "a.mkv")
+    else:
+        soundfile.write(path, noise(0.5).T, RATE)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        data = bytearray(whole[: rng.integers(1, len(whole))] if rng.random() < 0.3 else whole)
+        for at in rng.integers(0, len(data) if rng.random() < 0.5 else min(len(data), 1000), 10):
+            data[at] = rng.integers(256)
+        path.write_bytes(data)
+        with suppress(AudioFileError), AudioReader(path) as reader:
+            out = np.empty((reader.info.n_channels, 4096), np.float32)
+            for _ in range(50):
+                reader.read(out)
+            reader.seek(10_000)
+            reader.read(out)
 
 
 def test_a_file_without_permission_is_refused(tmp_path, monkeypatch):

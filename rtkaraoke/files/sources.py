@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -116,7 +117,8 @@ class AvSource:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._frames: Iterator[AudioFrame]
-        first = self._rewind()
+        with _ffmpegs_errors():
+            first = self._rewind()
         stream = self._stream
         # The first frame, not the header, knows what comes out: HE-AAC's header names half its rate.
         self.sample_rate, self.n_channels = first.sample_rate, first.layout.nb_channels
@@ -141,7 +143,8 @@ class AvSource:
         done, wanted = 0, out.shape[1]
         while done < wanted:
             if not self._pending.shape[1]:
-                frame = next(self._frames, None)
+                with _ffmpegs_errors():
+                    frame = next(self._frames, None)
                 if frame is None:
                     break
                 self._pending = self._checked(frame)
@@ -153,6 +156,10 @@ class AvSource:
 
     def seek(self, sample: int) -> int:
         """Go to ``sample`` by time stamp, then decode forward; returns where reading continues."""
+        with _ffmpegs_errors():
+            return self._seek(sample)
+
+    def _seek(self, sample: int) -> int:
         target_s = sample / self.sample_rate - _PREROLL_S
         if target_s <= 0:  # what comes before the first sample is decoded only by a fresh start
             self._container.close()
@@ -224,6 +231,17 @@ class AvSource:
         if self._container.duration is not None:
             return round(self._container.duration * self.sample_rate / 1_000_000)
         return None
+
+
+@contextmanager
+def _ffmpegs_errors() -> Iterator[None]:
+    """Make FFmpeg's errors, which share no base among Python's, ValueErrors."""
+    import av
+
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise ValueError(error.strerror or str(error)) from error
 
 
 def _time(frame: "AudioFrame") -> float:
