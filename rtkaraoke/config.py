@@ -224,7 +224,7 @@ def _validate(tables: Tables, place: Any) -> Config:
         for detail in error.errors():
             key = _real_key(tables, detail["loc"])
             messages.setdefault(key, f"{place(key)}{_explain(key, detail)}")
-        raise ConfigError("\n".join(messages.values())) from None
+        raise ConfigError("\n".join(dict.fromkeys(messages.values()))) from None
 
 
 def _real_key(tables: Tables, loc: Sequence[int | str]) -> Key:

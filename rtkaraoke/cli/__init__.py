@@ -4,13 +4,18 @@ Exit codes: 0 done · 2 something the user can mend, said in one message · 130 
 """
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rtkaraoke.errors import RtkaraokeError
+
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -36,14 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here, where a closed pipe can still be met
             return int(code or 0)
     except CycloptsError as problem:
-        error(f"{problem}\n`rtkaraoke {' '.join(problem.command_chain or ())} --help` shows what there is")
+        error(
+            f"{_words(problem)}\n`{' '.join(('rtkaraoke', *(problem.command_chain or ())))} --help` shows what there is"
+        )
         return USER_ERROR
     except RtkaraokeError as problem:
         error(str(problem))
         return USER_ERROR
     except BrokenPipeError:
-        # `rtkaraoke ... | head`: not worth a word. Python would complain once more when it flushes at exit.
-        sys.stdout = None
+        # `rtkaraoke ... | head`: not worth a word, and Python shall not complain either when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as problem:
         # A full disk, a folder without permission: the system's own words are clear enough.
@@ -54,6 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except SystemExit as problem:
         return problem.code if isinstance(problem.code, int) else int(problem.code is not None)
+
+
+def _words(problem: "CycloptsError") -> str:
+    from cyclopts import UnusedCliTokensError
+
+    if isinstance(problem, UnusedCliTokensError):
+        return f"more than was expected: {' '.join(problem.unused_tokens or ())}"
+    return str(problem)
 
 
 @contextlib.contextmanager

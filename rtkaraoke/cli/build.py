@@ -44,12 +44,14 @@ def engine(
         For a plugin, parameter or value that cannot be, naming the preset's line or the option.
     """
     from rtkaraoke.engine import Engine
-    from rtkaraoke.plugins.registry import create_plugin
+    from rtkaraoke.plugins.registry import create_plugin, plugin_names
     from rtkaraoke.plugins.vocal_remover import VocalRemover
 
     def create(name: str) -> "Plugin":
         if name == VocalRemover.name:
             return VocalRemover(loaded, threaded=threaded, replay=replay, on_thread_start=on_thread_start)
+        if name not in plugin_names():
+            raise PluginError(f"no plugin {name!r}: there are {', '.join((VocalRemover.name, *plugin_names()))}")
         return create_plugin(name)
 
     config = settings.config
@@ -57,7 +59,8 @@ def engine(
     for bus in ("music", "master"):
         with _naming(settings, ("engine", bus)):
             chains[bus] = [create(name) for name in getattr(config.engine, bus)]
-    built = Engine(**chains)
+    with _naming(settings, ("engine", "music")):
+        built = Engine(**chains)
     for plugin, values in config.plugins.items():
         for name, value in values.items():
             with _naming(settings, ("plugins", plugin, name)):

@@ -18,9 +18,13 @@ def stdout() -> "Console":
     """A console on the standard output of this moment."""
     from rich.console import Console
 
+    class Stdout(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program with 1
+
     # In a pipe there is no right margin: a program reads a table's row as one line.
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(highlight=False, soft_wrap=True, width=width)
+    return Stdout(highlight=False, soft_wrap=True, width=width)
 
 
 def stderr() -> "Console":

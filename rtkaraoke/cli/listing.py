@@ -73,7 +73,10 @@ def show_config(*, common: Common | None = None, json: JsonFlag = False) -> None
             for name, parameter in plugin.parameters.items():
                 value = plugin.get(name)
                 values["plugins", plugin.name, name] = parameter.choices[int(value)] if parameter.choices else value
-    origins = {key: settings.origins.get(key, "default") for key in values}
+    origins = dict.fromkeys(values, "default")
+    for name in ("strength", "bias"):
+        origins["plugins", "vocal_remover", name] = f"network {network.info.name}"
+    origins |= {key: origin for key, origin in settings.origins.items() if key in values}
     if json:
         show_json({".".join(key): {"value": value, "origin": origins[key]} for key, value in values.items()})
         return

@@ -38,7 +38,7 @@ def render(
         format where that can be written, else as FLAC.
     """
     from rtkaraoke.cli import build
-    from rtkaraoke.files import check_target
+    from rtkaraoke.files import check_target, probe
     from rtkaraoke.rendering import render as render_file
     from rtkaraoke.rendering import render_folder
 
@@ -48,7 +48,8 @@ def render(
     if not whole_folder:
         if target.is_dir():
             target /= default_target(song, stem).name
-        check_target(target, force, song)  # before a network is loaded
+        probe(song)  # both are looked at before a network is loaded
+        check_target(target, force, song)
     network = build.network(settings.config)
     build.check_budget(settings, network)
     common_arguments: dict[str, Any] = {
