@@ -123,7 +123,13 @@ def render(
                 network, info.sample_rate, info.n_channels, block, vocals_db, stem, parameters, None, engine_factory
             ) as engine,
             AudioWriter(
-                target, info.sample_rate, info.n_channels, _subtype(info.subtype, target), overwrite, info.tags
+                target,
+                info.sample_rate,
+                info.n_channels,
+                _subtype(info.subtype, target),
+                overwrite,
+                info.tags,
+                info.n_samples,
             ) as writer,
         ):
             started = time.perf_counter()

@@ -390,6 +390,28 @@ class TestWriting:
         assert probe(tmp_path / f"a{suffix}").tags == TAGS
         assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
 
+    @pytest.mark.parametrize("suffix", OUTPUT_SUFFIXES)
+    def test_strange_tags_are_no_reason_to_fail(self, tmp_path, suffix):
+        tags = {"title": "\udcff\0" + "x" * 5000, "artist": "", "license": "CC0", "unheard of": "x"}
+        with AudioWriter(tmp_path / f"a{suffix}", RATE, 2, tags=tags) as writer:
+            writer.write(noise(0.1))
+        assert probe(tmp_path / f"a{suffix}").n_samples == 4410
+
+    @pytest.mark.parametrize("suffix", OUTPUT_SUFFIXES)
+    @pytest.mark.parametrize("limit", [0, 20, 100])
+    def test_a_disk_that_is_full_from_the_start_is_told(self, tmp_path, suffix, limit):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            with (
+                pytest.raises(AudioFileError, match="cannot be written"),
+                AudioWriter(tmp_path / f"a{suffix}", RATE, 2, tags=TAGS) as writer,
+            ):
+                writer.write(noise(0.1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert list(tmp_path.iterdir()) == []
+
     def test_full_scale_is_clipped_not_wrapped(self, tmp_path):
         with AudioWriter(tmp_path / "a.wav", RATE, 1) as writer:
             writer.write(np.array([[2.0, -2.0, 1.0, -1.0]], np.float32))
@@ -493,6 +515,8 @@ class TestWriting:
         writer = AudioWriter(tmp_path / "a.wav", RATE, 2)
         with pytest.raises(AudioFileError, match=r"write a \.flac"):
             writer.write(noise(1.0))
+        with pytest.raises(AudioFileError, match=r"write a \.flac"):  # told at once where the length is known
+            AudioWriter(tmp_path / "a.wav", RATE, 2, n_samples=2501)
         assert list(tmp_path.iterdir()) == []
 
 

@@ -51,6 +51,8 @@ class AudioWriter:
         Replace an existing file.
     tags : mapping, optional
         Title, artist and so on, as :attr:`AudioInfo.tags` gives them.
+    n_samples : int, optional
+        The length to come, where it is known: what cannot fit is refused now and not after an hour.
 
     Raises
     ------
@@ -66,11 +68,13 @@ class AudioWriter:
         subtype: str | None = None,
         overwrite: bool = False,
         tags: Mapping[str, str] | None = None,
+        n_samples: int | None = None,
     ) -> None:
         self.path = Path(path)
         self._target = check_target(path, overwrite)
         self._overwrite = overwrite
         self._n_channels = n_channels
+        self._sink: _Sink | None = None
         kind, subtypes, compression = _FORMATS[self.path.suffix.lower()]
         self._subtype = subtype or subtypes[0]
         if self._subtype not in subtypes:
@@ -78,27 +82,26 @@ class AudioWriter:
                 f"{path}: a {self.path.suffix} file cannot hold {subtype}: choose {' or '.join(subtypes)}"
             )
         self._n_samples = 0
-        self._sink: _Sink | None = self._open_sink()
-        tags = dict(tags or {})
+        self._refuse_beyond_4_gib(n_samples or 0)
+        self._sink = self._open_sink()
         try:
             if kind == "MP3":
-                self._sink.prefix(_id3(tags))
+                self._sink.prefix(_id3(tags or {}))
             self._file = soundfile.SoundFile(
                 self._sink, "w", sample_rate, n_channels, self._subtype, format=kind, compression_level=compression
             )
-        except (soundfile.SoundFileError, ValueError, TypeError, OverflowError) as error:
+            if kind != "MP3":
+                self._set_tags(tags or {})
+        except BaseException as error:
+            if isinstance(error, OSError) or self._sink.error is not None:
+                self._fail(error)
             self._discard()
-            raise AudioFileError(
-                f"{path}: a {self.path.suffix} file cannot hold {n_channels} channels at {sample_rate} Hz "
-                f"({getattr(error, 'error_string', error)}): write a .wav file instead"
-            ) from error
-        except BaseException:
-            self._discard()
+            if isinstance(error, soundfile.SoundFileError | ValueError | TypeError | OverflowError):
+                raise AudioFileError(
+                    f"{path}: a {self.path.suffix} file cannot hold {n_channels} channels at {sample_rate} Hz "
+                    f"({getattr(error, 'error_string', error)}): write a .wav file instead"
+                ) from error
             raise
-        if kind != "MP3":
-            for key in TAGS:
-                if key in tags and not (kind == "WAV" and key == "license"):  # WAV has no place for it
-                    setattr(self._file, key, tags[key])
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append ``block`` ``(channel, n)``; integer formats clip at full scale.
@@ -113,10 +116,7 @@ class AudioWriter:
         if block.ndim != 2 or len(block) != self._n_channels:
             raise ValueError(f"the block has the shape {block.shape}, wanted ({self._n_channels}, n)")
         self._n_samples += block.shape[1]
-        n_bytes = self._n_samples * self._n_channels * _SAMPLE_BYTES.get(self._subtype, 0)
-        if self.path.suffix.lower() == ".wav" and n_bytes > _MAX_WAV_BYTES:
-            self._discard()
-            raise AudioFileError(f"{self.path}: a .wav file holds at most 4 GiB: write a .flac file instead")
+        self._refuse_beyond_4_gib(self._n_samples)
         try:
             for start in range(0, block.shape[1], CHUNK):  # libsndfile's Vorbis wants small pieces
                 self._file.write(block[:, start : start + CHUNK].T)
@@ -166,6 +166,19 @@ class AudioWriter:
             self.close()
         else:
             self.abort()
+
+    def _set_tags(self, tags: Mapping[str, str]) -> None:
+        for key in TAGS:
+            if key in tags:
+                # WAV has no place for a licence, and no title is worth a song.
+                with suppress(soundfile.SoundFileError, ValueError):
+                    setattr(self._file, key, tags[key])
+
+    def _refuse_beyond_4_gib(self, n_samples: int) -> None:
+        n_bytes = n_samples * self._n_channels * _SAMPLE_BYTES.get(self._subtype, 0)
+        if self.path.suffix.lower() == ".wav" and n_bytes > _MAX_WAV_BYTES:
+            self.abort()
+            raise AudioFileError(f"{self.path}: a .wav file holds at most 4 GiB: write a .flac file instead")
 
     def _open_sink(self) -> "_Sink":
         # Same folder, hence same disk: the rename is atomic. A short name of its own: the target's may be at the limit.
