@@ -144,7 +144,7 @@ def vocals_text(level_db: float) -> str:
 
 def _place(status: "LiveStatus", frame: Frame) -> str:
     rate = f" · {status.sample_rate / 1000:g} kHz" if status.sample_rate else ""
-    return frame.place + rate
+    return frame.place + rate + (f" · {status.state}" if status.state != "running" else "")
 
 
 def _levels(status: "LiveStatus") -> list[tuple[str, tuple[float, ...]]]:

@@ -13,6 +13,7 @@ from rtkaraoke.cli.controls import REMOVER, Controls
 from rtkaraoke.cli.controls import Session as Controlled
 from rtkaraoke.cli.keys import Keys, open_keys
 from rtkaraoke.cli.view import Frame, picture, plain_line
+from rtkaraoke.errors import RtkaraokeError
 
 if TYPE_CHECKING:
     from rtkaraoke.live.telemetry import LiveEvent, LiveStatus
@@ -71,8 +72,13 @@ def watch(session: Session, about: About, *, json: bool = False, keys: Keys | No
         What kept it from running, or ended it.
     """
     try:
-        with _patience(quiet=json):
-            status = session.start()
+        try:
+            with _patience(quiet=json):
+                status = session.start()
+        except RtkaraokeError:
+            for event in session.events():  # such as the missing permission that made the latency too long
+                note(event.text)
+            raise
         own = {name.partition(".")[2]: value for name, value in status.parameters.items() if name.startswith(REMOVER)}
         controls = Controls(session, own, song=about.song)
         started = time.monotonic()

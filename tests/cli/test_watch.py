@@ -163,6 +163,21 @@ class TestWatch:
         with pytest.raises(DeviceError, match="the card is gone"):
             watch(session, ABOUT, keys=Typed())
 
+    def test_what_kept_it_from_running_comes_with_what_was_said_before(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        session = FakeSession()
+        session.news = [LiveEvent("notice", "no permission")]
+
+        def refuse() -> LiveStatus:
+            raise DeviceError("busy")
+
+        session.start = refuse
+        with pytest.raises(DeviceError):
+            watch(session, ABOUT, keys=Typed())
+        assert "no permission" in capsys.readouterr().err
+        assert session.stopped
+
     def test_ctrl_c_stops_the_session(self) -> None:
         session = FakeSession(n_polls=1_000_000)
         with pytest.raises(KeyboardInterrupt):
