@@ -1,8 +1,7 @@
-"""Files through the engine: the output is as long as the input and aligned with it, whatever the latency."""
+"""One song through the engine: the output is as long as the input and aligned with it, whatever the latency."""
 
 import itertools
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,22 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtkaraoke.engine import Engine, music_engine
-from rtkaraoke.errors import AudioFileError, PluginError, RtkaraokeError
-from rtkaraoke.files import OUTPUT_SUFFIXES, AudioReader, AudioWriter, check_target
+from rtkaraoke.errors import PluginError
+from rtkaraoke.files import AudioReader, AudioWriter, check_target
 from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.plugins.protocol import Block
 from rtkaraoke.plugins.vocal_remover import VocalRemover
 
 BLOCK = 4096
 STEMS = ("music", "voice")
-INPUT_SUFFIXES = frozenset(
-    (
-        *(".aac", ".ac3", ".aif", ".aiff", ".alac", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a", ".m4b"),
-        *(".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpg", ".oga", ".ogg", ".opus", ".rf64"),
-        *(".tta", ".w64", ".wav", ".webm", ".wma", ".wmv", ".wv"),
-    )
-)  #: what a folder is searched for; a single file may be named anything
-
 Progress = Callable[[int, int | None], None]  #: called with the samples done and those in all, if known
 
 
@@ -58,14 +49,6 @@ class RenderReport:
     def real_time_factor(self) -> float:
         """Seconds of sound per second of work; start-up is not counted."""
         return self.audio_s / self.wall_s if self.wall_s > 0 else math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class FolderReport:
-    """What became of a folder: a report for each file, or the error that it met."""
-
-    reports: tuple[RenderReport, ...]
-    failures: tuple[tuple[Path, RtkaraokeError], ...]
 
 
 def render(
@@ -187,72 +170,6 @@ def render_array(
     return result
 
 
-def render_folder(
-    source: str | Path,
-    target: str | Path,
-    *,
-    network: MaskNetwork,
-    vocals_db: float = -math.inf,
-    stem: str = "music",
-    parameters: Mapping[str, float] | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    on_file: Callable[[int, int, Path], None] | None = None,
-    engine_factory: Callable[[], Engine] | None = None,
-) -> FolderReport:
-    """Render every audio file of the folder ``source`` into the same tree under ``target``.
-
-    A file that fails does not stop the others. A format that cannot be written becomes FLAC.
-
-    Parameters
-    ----------
-    source, target : str or Path
-        Folders; ``target`` is made when it is missing.
-    on_file : callable, optional
-        Called before each file with its number from 0, the number of files and its path.
-    network, vocals_db, stem, parameters, overwrite, progress, engine_factory
-        As for :func:`render`, for each file.
-
-    Raises
-    ------
-    AudioFileError
-        When a folder cannot be used, or there is nothing to render.
-    """
-    source, target = Path(source), Path(target)
-    if not source.is_dir():
-        raise AudioFileError(f"{source}: no such folder: check the spelling")
-    if target.exists() and not target.is_dir():
-        raise AudioFileError(f"{target}: is a file, wanted a folder for the files of {source}: choose another name")
-    if target.exists() and target.samefile(source):
-        raise AudioFileError(f"{target}: is the input itself, which is never overwritten: choose another folder")
-    jobs = _folder_jobs(source, target)
-    if not jobs:
-        raise AudioFileError(f"{source}: holds no audio files ({' '.join(sorted(INPUT_SUFFIXES))}): check the folder")
-    reports: list[RenderReport] = []
-    failures: list[tuple[Path, RtkaraokeError]] = []
-    for number, (song, out) in enumerate(jobs):
-        if on_file is not None:
-            on_file(number, len(jobs), song)
-        try:
-            _make_folder(out.parent)
-            reports.append(
-                render(
-                    song,
-                    out,
-                    network=network,
-                    vocals_db=vocals_db,
-                    stem=stem,
-                    parameters=parameters,
-                    overwrite=overwrite,
-                    progress=progress,
-                    engine_factory=engine_factory,
-                )
-            )
-        except RtkaraokeError as error:
-            failures.append((song, error))
-    return FolderReport(tuple(reports), tuple(failures))
-
-
 def _engine(
     network: MaskNetwork,
     sample_rate: int,
@@ -337,32 +254,3 @@ def _subtype(source: str, target: Path) -> str | None:
     if name in ("FLOAT", "DOUBLE") or name.startswith("PCM_F"):
         return "FLOAT" if suffix == ".wav" else "PCM_24"
     return "PCM_24" if name.startswith(("PCM_24", "PCM_32", "PCM_S24", "PCM_S32")) else "PCM_16"
-
-
-def _folder_jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Pairs of files to read and to write, in order; what lies in ``target`` already is not read."""
-    jobs: dict[Path, Path] = {}
-    for folder, folders, names in os.walk(source):
-        folders.sort()
-        here = Path(folder)
-        if target.exists() and here.samefile(target):
-            folders.clear()
-            continue
-        for name in sorted(names):
-            song = here / name
-            if song.suffix.lower() not in INPUT_SUFFIXES or name.startswith("."):
-                continue
-            out = target / song.relative_to(source)
-            if out.suffix.lower() not in OUTPUT_SUFFIXES:
-                out = out.with_suffix(".flac")
-            if out in jobs:  # song.m4a beside song.mp4
-                out = out.with_name(f"{name}.flac")
-            jobs[out] = song
-    return [(song, out) for out, song in jobs.items()]
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioFileError(f"{folder}: cannot be made ({error.strerror}): choose another folder") from error

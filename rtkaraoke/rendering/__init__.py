@@ -1,0 +1,16 @@
+"""Files through the engine: song by song or a folder at once, as long as the input and aligned with it."""
+
+from rtkaraoke.rendering.folder import INPUT_SUFFIXES, FolderReport, render_folder
+from rtkaraoke.rendering.song import BLOCK, STEMS, Progress, RenderReport, render, render_array
+
+__all__ = [
+    "BLOCK",
+    "INPUT_SUFFIXES",
+    "STEMS",
+    "FolderReport",
+    "Progress",
+    "RenderReport",
+    "render",
+    "render_array",
+    "render_folder",
+]
