@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from rtkaraoke.bench.soak import Soak, soak
+from rtkaraoke.bench.soak import soak
 from rtkaraoke.errors import LiveError
 
 PERIOD = 128
@@ -24,15 +24,13 @@ def test_the_latency_is_as_declared_and_every_lost_sample_is_counted(prefill: in
         pytest.skip("no permission for real-time priority: the prefill is another, and two busy processes win")
     assert result.status.latency == latency
     assert result.latency == latency
-    # An overloaded sound server repeats and skips whole periods on its own account, and owns up to it.
-    excused = PERIOD * server_xruns(result)
-    assert abs(accounts.silent - result.status.xruns["silent_output"]) <= excused
-    if not excused and accounts.last_latency is not None and result.sent.latency is not None:
-        assert accounts.last_latency - result.sent.latency == latency
-
-
-def server_xruns(result: Soak) -> int:
-    return sum(count for name, count in result.status.xruns.items() if name.startswith("device"))
+    server_xruns = sum(count for name, count in result.status.xruns.items() if name.startswith("device"))
+    if server_xruns or not result.sent.flawless:
+        return  # an overloaded sound server repeats and skips whole periods itself: ours cannot be told from its own
+    assert accounts.silent == result.status.xruns["silent_output"]
+    assert accounts.last_latency is not None
+    assert result.sent.latency is not None
+    assert accounts.last_latency - result.sent.latency == latency
 
 
 def test_without_a_server_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
