@@ -108,12 +108,12 @@ def repet_sim(song: Sources) -> Estimates:
     mixture = song.mixture
     n_fft = 2 ** round(np.log2(FRAME_S * song.sample_rate))
     hop = n_fft // 4
-    if mixture.shape[1] < n_fft:  # nothing can repeat
+    if mixture.shape[1] < 2 * n_fft:  # nothing can repeat
         return Estimates(np.zeros_like(mixture), mixture)
     spectrum = librosa.stft(mixture, n_fft=n_fft, hop_length=hop)  # (channel, bin, frame)
     magnitude = np.abs(spectrum)
-    n_frames = magnitude.shape[2]
-    width = min(max(1, round(APART_S * song.sample_rate / hop)), (n_frames - 1) // 2)
+    n_frames = magnitude.shape[2]  # 9 or more
+    width = min(round(APART_S * song.sample_rate / hop), n_frames // 4)  # librosa wants less than half
     similar = librosa.segment.recurrence_matrix(
         magnitude.mean(axis=0), k=SIMILAR_FRAMES, width=width, metric="cosine", sparse=True
     )

@@ -36,7 +36,7 @@ def decompose(estimate: np.ndarray, target: np.ndarray, other: np.ndarray) -> tu
     padded = np.concatenate([estimate, np.zeros(TAPS - 1)])
 
     def project(columns: np.ndarray) -> np.ndarray:
-        return columns @ np.linalg.lstsq(columns, padded, rcond=None)[0]
+        return columns @ np.linalg.solve(columns.T @ columns, columns.T @ padded)
 
     on_target = project(delayed(target))
     on_both = project(np.hstack([delayed(target), delayed(other)]))
