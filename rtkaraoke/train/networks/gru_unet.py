@@ -124,7 +124,7 @@ class GruUnet(nn.Module):
         skips = []
         for i, layer in enumerate(self.down):
             if past := self.config.past[i]:
-                x = torch.cat([states[f"down{i}"].to(x.dtype), x], dim=2)
+                x = torch.cat([states[f"down{i}"].to(x.dtype).contiguous(memory_format=torch.channels_last), x], dim=2)
                 after[f"down{i}"] = x.narrow(2, x.shape[2] - past, past)
             x = functional.relu(layer(x))
             skips.append(x)
