@@ -13,6 +13,8 @@ from rtkaraoke.config import leaves, load, preset_files
 if TYPE_CHECKING:
     from rich.table import Table
 
+SCORES = {"music_sdr": "music", "voice_sdr": "voice"}  #: of those that a network's file tells, the two for a table
+
 config = App(name="config", help="Settings and where they come from.", help_format="plaintext")
 
 
@@ -94,9 +96,9 @@ def models(*, json: JsonFlag = False) -> None:
     rows = []
     for info, _ in found:
         licence = info.licence + (" (trained on non-commercial data)" if info.non_commercial else "")
-        scores = ", ".join(f"{name} {value:.1f} dB" for name, value in info.scores.items())
+        scores = ", ".join(f"{what} {info.scores[key]:.1f} dB" for key, what in SCORES.items() if key in info.scores)
         rows.append((info.name, info.description, f"{info.geometry.latency_ms:.1f} ms", scores or "-", licence))
-    show(table(["model", "what", "delay", "quality", "licence"], rows))
+    show(table(["model", "what", "delay", "SDR", "licence"], rows))
 
 
 def table(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> "Table":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +20,7 @@ VOCALS_FLOOR_DB = -36.0  #: the left end of the vocal level's bar
 ZONES_DB = ((-12.0, "green"), (-3.0, "yellow"), (0.0, "red"))  #: a meter's colours, each up to a level
 TERM_COLOURS = ("cyan", "blue", "magenta", "green", "yellow", "red", "white")
 LOAD_WARNING, LOAD_ALARM = 0.5, 0.8  #: shares of the hop
-COUNTERS = {"late": "late", "held": "held", "fallback": "fallback", "skipped": "skipped"}
+COUNTERS = ("late", "held", "fallback")
 WIDEST = 100  #: columns; beyond that bars only get longer, not better
 
 Part = tuple[float, str]  #: where a colour ends, as a share of the bar, and the colour
@@ -104,7 +105,7 @@ def picture(status: "LiveStatus", frame: Frame) -> RenderableType:
     foot = Text(f" {where}{real_time} · {clock(frame.elapsed_s)} ", style="dim")
     return Group(
         _AtMost(Panel(rows, title=head, title_align="left", subtitle=foot, subtitle_align="right"), WIDEST),
-        *(Text(f" {message}", style="yellow") for message in frame.messages),
+        *(Padding(Text(message, style="yellow"), (0, 1)) for message in frame.messages),
         _keys(frame.keys),
     )
 
@@ -241,7 +242,7 @@ def _step_text(status: "LiveStatus") -> Text:
 
 def _lost(status: "LiveStatus") -> Text:
     events = sum(n for name, n in status.xruns.items() if name not in ("lost_input", "silent_output"))
-    counts = [*((label, status.hops.get(key, 0)) for key, label in COUNTERS.items()), ("xruns", events)]
+    counts = [*((name, status.hops.get(name, 0)) for name in COUNTERS), ("xruns", events)]
     text = Text()
     for name, count in counts:
         text.append(f"{name} {count}", style="bold yellow" if count else "dim").append("  ")

@@ -23,6 +23,7 @@ LINE_S = 10.0
 JSON_S = 1.0
 MESSAGE_S = 20.0  #: how long the view shows an event
 MESSAGES = 3
+SAID_ONCE = ("non-commercial", "inference runs on the")  #: in what networks say when they are loaded
 
 Output = Callable[["LiveStatus", float], None]  #: shows a status; the second argument is the time since the start
 
@@ -171,5 +172,5 @@ def _notice(text: str) -> "LiveEvent":
 
 
 def _is_news(event: "LiveEvent") -> bool:
-    """A network's terms of use are said on its first run only."""
-    return "non-commercial" not in event.text or is_first_time(event.text)
+    """A network's terms of use, and what computes it, are said on its first run only."""
+    return not any(mark in event.text for mark in SAID_ONCE) or is_first_time(event.text)
