@@ -7,11 +7,12 @@ end; the methods leave word with it and return.
 
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -185,10 +186,6 @@ class LiveSession:
     # From here on: the supervisor's thread.
 
     def _supervise(self) -> None:
-        if hasattr(signal, "pthread_sigmask"):
-            # Ctrl-C goes to the whole process group. The child inherits this mask, so it is deaf from its first
-            # instruction on, not only once it gets to ignore the signal.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         run = 0
         try:
             while not self._stop.is_set():
@@ -208,7 +205,7 @@ class LiveSession:
         ours, theirs = context.Pipe()
         job = child.Job(settings, self._backend, self._factories)
         process = context.Process(target=child.main, args=(theirs, job), name="rtkaraoke-engine", daemon=True)
-        process.start()
+        _start_deaf(process)
         theirs.close()
         try:
             return self._listen(ours, process)
@@ -284,6 +281,18 @@ class LiveSession:
         self._tell(LiveEvent("lost" if kind == "lost" else "error", str(error)))
         self.error = error
         return False
+
+
+def _start_deaf(process: "BaseProcess") -> None:
+    """Start ``process`` so that Ctrl-C, which goes to the whole process group, never reaches it.
+
+    It inherits this thread's signal mask, so it is deaf from its first instruction on, not only once it gets to
+    ignore the signal.
+    """
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # it would unblock the signal again on its way
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    process.start()
 
 
 def _end(process: "BaseProcess") -> None:

@@ -12,6 +12,8 @@ count was queued first: so between the two the origin looks too *late* by one ca
 ``done`` has been read on both sides of ``clock`` and found the same. The least of several readings is the true one.
 """
 
+import math
+
 import numpy as np
 
 from rtkaraoke.live.backend import CapturePort, Interleaved, PlaybackPort, Port, StreamCounters
@@ -185,21 +187,36 @@ class Capture:
 class CallbackClock:
     """When the latest callback ran, from polls that are always somewhat late.
 
-    The earliest sighting is the best one: a prediction from the callback before it, allowed to fall behind by
-    0.1 % of the time, is replaced by any sighting that comes before it.
+    The earliest sighting is the best one: every callback is taken to come a block after the one before it, an
+    earlier sighting puts that right at once, and the least lateness of the last quarter of a second is made up for.
     """
+
+    WINDOW_NS = 0.25e9
 
     def __init__(self, sample_rate: int) -> None:
         self._ns_per_sample = 1e9 / sample_rate
-        self._clock = -1
+        self._clock = 0
         self._time_ns = 0.0
+        self._least_ns = math.inf
+        self._window_end_ns = 0.0
 
     def observe(self, clock: int, now_ns: int) -> float:
-        """The time of the callback that brought the count to ``clock``."""
-        if clock != self._clock:
-            predicted = self._time_ns + 1.001 * (clock - self._clock) * self._ns_per_sample
-            self._time_ns = min(predicted, now_ns) if 0 <= self._clock < clock else now_ns
-            self._clock = clock
+        """The time of the callback that brought the count to ``clock``; of no use before the first."""
+        if clock == self._clock:
+            return self._time_ns
+        late_ns = now_ns - (self._time_ns + (clock - self._clock) * self._ns_per_sample)
+        if self._clock == 0 or late_ns < 0:
+            self._time_ns = now_ns
+            self._least_ns = math.inf
+            self._window_end_ns = now_ns + self.WINDOW_NS
+        else:
+            self._time_ns = now_ns - late_ns
+            self._least_ns = min(self._least_ns, late_ns)
+            if now_ns >= self._window_end_ns:
+                self._time_ns += self._least_ns
+                self._least_ns = math.inf
+                self._window_end_ns = now_ns + self.WINDOW_NS
+        self._clock = clock
         return self._time_ns
 
     def position(self, clock: int, now_ns: int) -> float:

@@ -101,7 +101,7 @@ class TwoClockStream(AudioStream):
     @property
     def readable(self) -> int:
         """Input samples that can be read now, brought to the output's clock."""
-        if not self._playback.maintain():
+        if not self._playback.maintain() or not self.clock:
             return 0
         now_ns = self._now_ns()
         captured = self._in_clock.position(self._in_port.clock, now_ns)

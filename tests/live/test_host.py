@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -164,7 +165,7 @@ def test_a_budget_that_does_not_fit_names_every_term():
 class Tone:
     """A source of ones that ends after so many samples."""
 
-    status = {"position_s": 0.0}
+    status: ClassVar = {"position_s": 0.0}
 
     def __init__(self, n_samples):
         self.left = n_samples

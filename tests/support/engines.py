@@ -1,7 +1,11 @@
 """Engines and sources for live tests: importable, so that they can be made in the engine process."""
 
+import time
+
 from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.masks.centre import CentreNetwork
+from rtkaraoke.masks.protocol import Mask, MaskModel, Spectrum
+from rtkaraoke.plugins.gain import Gain
 
 
 def passthrough() -> Engine:
@@ -9,6 +13,47 @@ def passthrough() -> Engine:
     return Engine([])
 
 
-def centre() -> Engine:
+def centre(*switched_on: str) -> Engine:
     """The default chain with the classical mask, waiting for every mask."""
-    return music_engine(CentreNetwork())
+    return music_engine(CentreNetwork(), parameters=dict.fromkeys(switched_on, 1.0))
+
+
+class _Slow:
+    """A network that needs 20 ms now and then, 300 ms once."""
+
+    info = CentreNetwork.info
+
+    def open(self, sample_rate: int) -> "_SlowMask":
+        return _SlowMask(CentreNetwork().open(sample_rate))
+
+
+class _SlowMask:
+    def __init__(self, mask: MaskModel) -> None:
+        self._mask = mask
+        self.info, self.geometry, self.reset, self.close = mask.info, mask.geometry, mask.reset, mask.close
+        self._step = 0
+
+    def step(self, spectrum: Spectrum, mask: Mask) -> None:
+        self._step += 1
+        if self._step % 60 == 0:
+            time.sleep(0.3 if self._step == 180 else 0.02)
+        self._mask.step(spectrum, mask)
+
+
+def slow() -> Engine:
+    """The default chain, threaded, with masks that are late."""
+    return music_engine(_Slow(), threaded=True)
+
+
+class Stalling(Gain):
+    """Holds the worker up for 0.3 s when its level is set to -1 dB: the worst that a plugin can do."""
+
+    name = "stalling"
+
+    def set(self, name: str, value: float) -> None:
+        if value == -1.0:
+            time.sleep(0.3)
+
+
+def stalling() -> Engine:
+    return Engine([Stalling()])

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import pytest
 
@@ -23,7 +24,8 @@ class JackServer:
     name: str
     period: int
     sample_rate: int
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -34,6 +36,7 @@ class JackServer:
         """End the server under its clients, as a crash would."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.log.close()
 
     def stop(self) -> None:
         """End the server in order. Its clients must have closed: PortAudio hangs otherwise."""
@@ -43,6 +46,7 @@ class JackServer:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self.log.close()
 
 
 def start_server(period: int = 128, sample_rate: int = 44_100, name: str = "") -> JackServer:
@@ -52,9 +56,9 @@ def start_server(period: int = 128, sample_rate: int = 44_100, name: str = "") -
             pytest.skip(f"no {program}: apt-get install --no-install-recommends jackd2 libportaudio2")
     name = name or f"rtkaraoke-{uuid.uuid4().hex[:12]}"
     command = f"jackd -R -n {name} -p 64 -L 4 -d dummy -r {sample_rate} -p {period}".split()
-    log = tempfile.TemporaryFile("w+")  # noqa: SIM115  a pipe that nobody reads would stop the server when it is full
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
-    server = JackServer(name, period, sample_rate, process)
+    log = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would stop the server when it is full
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    server = JackServer(name, period, sample_rate, process, log)
     ready = subprocess.run(
         ["jack_wait", "-s", name, "-w", "-t", str(int(READY_S))],
         env=server.environment,
@@ -63,7 +67,9 @@ def start_server(period: int = 128, sample_rate: int = 44_100, name: str = "") -
     )
     if process.poll() is not None:
         log.seek(0)
-        pytest.skip(f"jackd does not start here: {log.read()[-300:]}")
+        said = log.read().decode(errors="replace")
+        log.close()
+        pytest.skip(f"jackd does not start here: {said[-300:]}")
     if ready.returncode:
         time.sleep(1.0)  # a jack_wait that cannot tell: give the server its time
     return server
