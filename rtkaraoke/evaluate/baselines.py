@@ -2,16 +2,16 @@
 
 Only the oracles may look at more than their sum. Networks and the centre mask stream through the engine.
 
-============= ==================================================================================================
-name          method
-============= ==================================================================================================
-``nothing``   the mixture for both sources: SDR is ``10 log10(|voice|^2 / |music|^2)`` and its negative
-``centre``    the classical centre-channel mask (:mod:`rtkaraoke.masks.centre`)
-``repet-sim`` what repeats is music: Z. Rafii and B. Pardo, "Music/voice separation using the similarity matrix",
-              ISMIR 2012. It sees the whole song at once, and is no live method.
-``binary``    oracle: all of a bin to the louder source, through the streaming STFT (:mod:`rtkaraoke.evaluate.oracle`)
-``ratio``     oracle: to each its share of the power; the ceiling of masks at this geometry
-============= ==================================================================================================
+================= ==============================================================================================
+name              method
+================= ==============================================================================================
+``nothing``       the mixture for both sources: SDR is ``10 log10(|voice|^2 / |music|^2)`` and its negative
+``centre``        the classical centre-channel mask (:mod:`rtkaraoke.masks.centre`)
+``repet-sim``     what repeats is music: Z. Rafii and B. Pardo, "Music/voice separation using the similarity
+                  matrix", ISMIR 2012. It sees the whole song at once, and is no live method.
+``oracle-binary`` all of a bin to the louder source, through the streaming STFT (:mod:`rtkaraoke.evaluate.oracle`)
+``oracle-ratio``  to each its share of the power; the ceiling of masks at this geometry
+================= ==============================================================================================
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +21,15 @@ import numpy as np
 
 from rtkaraoke.errors import RtkaraokeError
 from rtkaraoke.evaluate.extras import require
-from rtkaraoke.evaluate.oracle import KINDS, oracle_voice
+from rtkaraoke.evaluate.oracle import oracle_voice
 from rtkaraoke.evaluate.readers import Audio, Sources
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.centre import CentreNetwork
 from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.rendering import render_array
 
-BASELINES = ("nothing", "centre", "repet-sim", "binary", "ratio")
+ORACLES = {"oracle-binary": "binary", "oracle-ratio": "ratio"}  #: name -> kind of mask
+BASELINES = ("nothing", "centre", "repet-sim", *ORACLES)
 
 FRAME_S = 0.046  #: REPET-SIM's frame
 SIMILAR_FRAMES = 100  #: of which the median is taken
@@ -63,8 +64,8 @@ def baseline(name: str, geometry: StftGeometry) -> Method:
     if name == "repet-sim":
         require("librosa", "the baseline repet-sim")
         return repet_sim
-    if name in KINDS:
-        return oracle(name, geometry)
+    if name in ORACLES:
+        return oracle(ORACLES[name], geometry)
     raise RtkaraokeError(f"baseline {name!r}: there are {', '.join(BASELINES)}")
 
 
