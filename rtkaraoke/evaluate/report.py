@@ -38,8 +38,8 @@ FIGURES = {
 EXPLANATION = (
     "Decibels with 95 % bootstrap intervals over songs. SDR: of the whole song, median. Removal: how much lower the "
     "true voice is afterwards, by least squares. Damage: what is neither voice nor music, against the music. Leak: "
-    "what is taken from the music where nobody sings. Loss: the same of songs without voice. v4: museval, median of seconds, "
-    "median of songs. G: BSS-EVAL v3, mean weighted by length."
+    "what is taken from the music where nobody sings. Loss: the same of songs without voice. v4: museval, median of "
+    "seconds, median of songs. G: BSS-EVAL v3, mean weighted by length."
 )
 
 
