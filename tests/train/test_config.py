@@ -16,12 +16,16 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["live"])
+FREE = {"eir", "wfp", "alys", "cdogs", "opensurge", "pixeldungeon"}  # CC0, MIT, GPL, CC BY, CC BY-SA
+
+
+@pytest.mark.parametrize("name", ["live", "free"])
 def test_shipped_recipes_are_valid(root: Path, name: str) -> None:
     config = load_config(root / "configs" / "train" / f"{name}.toml")
+    families = {*config.mix.pairs, *config.mix.voices, *config.mix.musics}
     assert config.card.name == name
-    assert "musdb7s" in config.mix.pairs
-    assert "valyriatear" not in config.mix.musics
+    assert "valyriatear" not in families
+    assert config.card.non_commercial or families <= FREE
 
 
 @pytest.mark.parametrize(
