@@ -44,11 +44,6 @@ def through_engine(network: MaskNetwork, parameters: Mapping[str, float] | None 
     return separate
 
 
-def do_nothing(voice: Audio, music: Audio) -> Audio:
-    """The voice is taken for silence where the music is wanted: see :func:`score_doing_nothing` for the other half."""
-    return np.zeros_like(voice + music)
-
-
 def score_songs(separate: Separator, songs: Iterable[Item]) -> list[SongScores]:
     """The figures of each song."""
     return [score_song(separate(voice, music), voice, music) for voice, music in map(read_pair, songs)]
@@ -59,7 +54,7 @@ def score_doing_nothing(songs: Iterable[Item]) -> list[SongScores]:
     scores = []
     for voice, music in map(read_pair, songs):
         taken_for_voice = score_song(voice + music, voice, music)
-        taken_for_music = score_song(do_nothing(voice, music), voice, music)
+        taken_for_music = score_song(np.zeros_like(voice), voice, music)
         scores.append(
             SongScores(
                 taken_for_voice.voice_sdr, taken_for_music.music_sdr, taken_for_music.removal, taken_for_music.damage
