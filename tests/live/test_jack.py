@@ -177,6 +177,7 @@ def test_reconnect_resumes_when_the_server_is_back(server):
         server.kill()
         assert _wait_for(session, "lost", 2.0) is not None
         again = start_server(period=256, name=server.name)
+        server.killed = False
         try:
             assert _wait_for(session, "resumed", 20.0) is not None
             assert session.status().state == "running"

@@ -26,6 +26,7 @@ class JackServer:
     sample_rate: int
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    killed: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -34,9 +35,9 @@ class JackServer:
 
     def kill(self) -> None:
         """End the server under its clients, as a crash would."""
+        self.killed = True
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.log.close()
 
     def stop(self) -> None:
         """End the server in order. Its clients must have closed: PortAudio hangs otherwise."""
@@ -47,6 +48,10 @@ class JackServer:
             except subprocess.TimeoutExpired:
                 self.kill()
         self.log.close()
+        if self.killed:
+            # JACK knows eight servers, and one that was killed keeps its place until it has run once more.
+            self.killed = False
+            start_server(self.period, self.sample_rate, self.name).stop()
 
 
 def start_server(period: int = 128, sample_rate: int = 44_100, name: str = "") -> JackServer:
@@ -69,7 +74,7 @@ def start_server(period: int = 128, sample_rate: int = 44_100, name: str = "") -
         log.seek(0)
         said = log.read().decode(errors="replace")
         log.close()
-        pytest.skip(f"jackd does not start here: {said[-300:]}")
+        pytest.skip(f"jackd does not start here: {said[:300]}")
     if ready.returncode:
         time.sleep(1.0)  # a jack_wait that cannot tell: give the server its time
     return server
