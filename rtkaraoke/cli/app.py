@@ -3,7 +3,7 @@
 from cyclopts import App, Group
 
 from rtkaraoke import __version__
-from rtkaraoke.cli import demo, doctor, listing, playing, render, training
+from rtkaraoke.cli import demo, doctor, evaluate, listing, playing, render, training
 
 HELP = """Takes the singer out of music: in files, in playback and live, through one engine.
 
@@ -14,7 +14,7 @@ app = App(name="rtkaraoke", help=HELP, help_format="plaintext", version=__versio
 _GROUPS = {
     "Music": (demo.demo, render.render, playing.play, playing.live),
     "This machine": (doctor.doctor, listing.devices, listing.models, listing.presets, listing.config),
-    "Networks": (training.train, training.export, training.evaluate),
+    "Networks": (training.train, training.export, evaluate.evaluate),
 }
 for _rank, (_title, _commands) in enumerate(_GROUPS.items()):
     _group = Group(_title, sort_key=_rank)

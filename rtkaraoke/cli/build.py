@@ -68,16 +68,6 @@ def engine(
     return built
 
 
-def check(settings: Effective) -> None:
-    """Refuse wrong chains and parameters here and at once, not seconds later in the engine process.
-
-    The classical mask stands in for the network, which that process loads.
-    """
-    from rtkaraoke.masks.centre import CentreNetwork
-
-    engine(settings, CentreNetwork()).close()
-
-
 def check_budget(settings: Effective, loaded: "MaskNetwork") -> None:
     """Refuse an engine that alone, at the network's own rate, is later than the budget allows.
 

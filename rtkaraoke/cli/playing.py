@@ -41,7 +41,6 @@ def live(
     }
     more = (*card.given(), *((("live", name), option) for name, option in given.items()))
     settings = (common or Common()).settings("live", more)
-    build.check(settings)
     names = settings.config.live
     about = watch.About(
         "live",
@@ -75,7 +74,6 @@ def play(
 
     settings = (common or Common()).settings("playback", tuple((card or SoundCard()).given()))
     probe(song)  # here, where what is wrong with it is said at once
-    build.check(settings)
     output = settings.config.live.output
     place = f"{song.name} → {'default output' if output is None else output}"
     about = watch.About("play", place, settings.config.model.name, song=True)

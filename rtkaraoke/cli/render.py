@@ -37,10 +37,7 @@ def render(
         A file (.wav, .flac, .ogg, .mp3) or a folder. When left out: "SONG (no voice)" beside the song, in its own
         format where that can be written, else as FLAC.
     """
-    from rtkaraoke.cli import build
     from rtkaraoke.files import check_target, probe
-    from rtkaraoke.rendering import render as render_file
-    from rtkaraoke.rendering import render_folder
 
     settings = (common or Common()).settings()
     whole_folder = song.is_dir()
@@ -48,8 +45,13 @@ def render(
     if not whole_folder:
         if target.is_dir():
             target /= default_target(song, stem).name
-        probe(song)  # both are looked at before a network is loaded
+        probe(song)  # both are looked at before the engine is imported and a network loaded
         check_target(target, force, song)
+
+    from rtkaraoke.cli import build
+    from rtkaraoke.rendering import render as render_file
+    from rtkaraoke.rendering import render_folder
+
     network = build.network(settings.config)
     build.check_budget(settings, network)
     common_arguments: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""``train``, ``export``, ``evaluate``: thin doors to packages that most users never install.
+"""``train``, ``export``: thin doors to packages that most users never install.
 
 Their options are their own; these commands pass them on untouched.
 """
@@ -24,12 +24,7 @@ def export(*arguments: Rest) -> int:
     return _pass_on("rtkaraoke.train", "export", arguments)
 
 
-def evaluate(*arguments: Rest) -> int:
-    """Measure separation quality on a folder of songs with stems (extra: bench)."""
-    return _pass_on("rtkaraoke.evaluate", "evaluate", arguments)
-
-
-EXTRAS = {"torch": "train", "lightning_fabric": "train", "onnx": "train", "museval": "bench", "mir_eval": "bench"}
+EXTRAS = {"torch": "train", "lightning_fabric": "train", "onnx": "train"}
 
 
 def _pass_on(package: str, command: str, arguments: tuple[str, ...]) -> int:

@@ -27,6 +27,8 @@ SAID_ONCE = ("non-commercial", "inference runs on the")  #: in what networks say
 
 Output = Callable[["LiveStatus", float], None]  #: shows a status; the second argument is the time since the start
 
+Tell = Callable[["LiveEvent"], None]
+
 
 class Session(Controlled, Protocol):
     """The part of :class:`~rtkaraoke.live.process.LiveSession` that is needed here."""
@@ -77,8 +79,9 @@ def watch(session: Session, about: About, *, json: bool = False, keys: Keys | No
             with _patience(quiet=json):
                 status = session.start()
         except RtkaraokeError:
-            for event in session.events():  # such as the missing permission that made the latency too long
-                note(event.text)
+            for event in session.events():
+                if event.kind == "notice":  # such as the missing permission that made the latency too long
+                    note(event.text)
             raise
         own = {name.partition(".")[2]: value for name, value in status.parameters.items() if name.startswith(REMOVER)}
         controls = Controls(session, own, song=about.song)
@@ -88,8 +91,7 @@ def watch(session: Session, about: About, *, json: bool = False, keys: Keys | No
             if not about.song:
                 tell(_notice(f"for a picture beside this sound, delay the video by {status.video_delay_ms} ms"))
             while not controls.ended:
-                for event in session.events():
-                    tell(event)
+                _tell_news(session, tell, json=json)
                 status = session.status()
                 show(status, time.monotonic() - started)
                 if session.wait(0.0):
@@ -100,13 +102,18 @@ def watch(session: Session, about: About, *, json: bool = False, keys: Keys | No
                 if (key := pressed.read(FRAME_S)) is not None:
                     controls.press(key)
             session.stop()
-            for event in session.events():
-                tell(event)
+            _tell_news(session, tell, json=json)
             show(session.status(), time.monotonic() - started)
     finally:
         session.stop()
     if session.error is not None:
         raise session.error
+
+
+def _tell_news(session: Session, tell: Tell, *, json: bool) -> None:
+    for event in session.events():
+        if json or event.text != str(session.error):  # that one is said at the end, as an error
+            tell(event)
 
 
 @contextmanager
@@ -121,9 +128,7 @@ def _patience(*, quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _output(
-    about: About, controls: Controls, *, tty: bool, json: bool
-) -> Iterator[tuple[Output, Callable[["LiveEvent"], None]]]:
+def _output(about: About, controls: Controls, *, tty: bool, json: bool) -> Iterator[tuple[Output, Tell]]:
     """How statuses and events are shown: a view in a terminal, lines elsewhere, JSON for programs."""
     frame = Frame(about.title, about.place, about.network, 0.0, tuple(controls.help))
     if json:

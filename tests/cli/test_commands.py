@@ -109,6 +109,16 @@ class TestRender:
             str(Path("side b/two.flac")),
         }
 
+    def test_shows_its_progress_in_a_terminal(self, folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder / "album").mkdir()
+        song(folder / "album" / "a song with a name that is longer than any bar has room for.wav", 50_000)
+        song(folder / "album" / "b.wav")
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        answer = run("render", "album", *CENTRE)
+        assert answer.code == 0
+        assert "2/2 b.wav" in answer.err
+        assert "100 %" in answer.err
+
     def test_answers_in_json(self, folder: Path, run: Run) -> None:
         song(folder / "song.wav")
         answer = run("render", "song.wav", "--json", *CENTRE)

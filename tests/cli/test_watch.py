@@ -27,6 +27,7 @@ class FakeSession:
         self._left = n_polls
         self._error = error
         self.news: list[LiveEvent] = []
+        self.news_at_the_end: list[LiveEvent] = []
 
     def start(self) -> LiveStatus:
         return self._status
@@ -46,6 +47,7 @@ class FakeSession:
 
     def stop(self) -> None:
         self.stopped += 1
+        self.news, self.news_at_the_end = self.news + self.news_at_the_end, []
 
     def set(self, plugin: str, parameter: str, value: float) -> None:
         self.calls.append((plugin, parameter, value))
@@ -158,16 +160,18 @@ class TestWatch:
         watch(session, SONG, keys=Typed())
         assert session.stopped
 
-    def test_what_ended_it_comes_through(self) -> None:
-        session = FakeSession(error=DeviceError("the card is gone"))
+    def test_what_ended_it_comes_through_once(self, capsys: pytest.CaptureFixture[str]) -> None:
+        session = FakeSession(n_polls=0, error=DeviceError("the card is gone"))
+        session.news_at_the_end = [LiveEvent("lost", "the card is gone")]
         with pytest.raises(DeviceError, match="the card is gone"):
             watch(session, ABOUT, keys=Typed())
+        assert "gone" not in capsys.readouterr().err
 
     def test_what_kept_it_from_running_comes_with_what_was_said_before(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         session = FakeSession()
-        session.news = [LiveEvent("notice", "no permission")]
+        session.news = [LiveEvent("notice", "no permission"), LiveEvent("error", "busy")]
 
         def refuse() -> LiveStatus:
             raise DeviceError("busy")
@@ -175,7 +179,7 @@ class TestWatch:
         session.start = refuse
         with pytest.raises(DeviceError):
             watch(session, ABOUT, keys=Typed())
-        assert "no permission" in capsys.readouterr().err
+        assert capsys.readouterr().err == "no permission\n"
         assert session.stopped
 
     def test_ctrl_c_stops_the_session(self) -> None:
