@@ -3,8 +3,8 @@
 With the voice untouched a stream must return its input bit for bit, later. Sent through it, this signal shows every
 sample that was lost, silenced, repeated or altered, and the latency to the sample, at every moment.
 
-Sample ``k`` is ``(k mod 2^15 + 1, k div 2^15 + 1) / 2^17``: exact in float32, never zero, at most 0.25, and good for
-eight hours at 44.1 kHz.
+Sample ``k`` is ``(k mod 2^15 + 1, k div 2^15 + 1) / 2^17``: exact in float32, never zero, and at most 0.25 for the
+first six hours at 44.1 kHz.
 """
 
 from dataclasses import dataclass, field

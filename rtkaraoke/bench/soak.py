@@ -32,6 +32,7 @@ from rtkaraoke.masks.models import load_model
 
 SETTLE_S = 5.0  #: memory is compared with what it was so long after the start
 POLL_S = 0.05
+STATUS_S = 0.5  #: after so long the program's status covers all that has come back
 RESERVE = 65_536  #: samples that the second client keeps queued, so that it never runs dry itself
 
 Progress = Callable[[float, Accounts], None]
@@ -155,6 +156,7 @@ def _listen(client: AudioStream, session: LiveSession, seconds: float, progress:
     if not began:
         raise LiveError("no sound came back within 10 s")
     growth_mb = _engine_memory_mb() - memory_mb
+    time.sleep(STATUS_S)
     return Soak(time.monotonic() - began, came_back, sent, session.status(), memory_mb, growth_mb)
 
 

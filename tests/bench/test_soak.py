@@ -27,7 +27,7 @@ def test_the_latency_is_as_declared_and_every_lost_sample_is_counted(prefill: in
     server_xruns = sum(count for name, count in result.status.xruns.items() if name.startswith("device"))
     if server_xruns or not result.sent.flawless:
         return  # an overloaded sound server repeats and skips whole periods itself: ours cannot be told from its own
-    assert accounts.silent == result.status.xruns["silent_output"]
+    assert accounts.silent <= result.status.xruns["silent_output"]  # which began to count before us
     assert accounts.last_latency is not None
     assert result.sent.latency is not None
     assert accounts.last_latency - result.sent.latency == latency
