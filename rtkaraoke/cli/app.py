@@ -23,6 +23,6 @@ for _rank, (_title, _commands) in enumerate(_GROUPS.items()):
             _command.group, _command.sort_key = (_group,), _place
             app.command(_command)
         else:
-            # What the doors of the last group lead to answers --help itself.
-            _flags = {"help_flags": ()} if _title == "Networks" else {}
+            # What these two doors lead to answers --help itself.
+            _flags = {"help_flags": ()} if _command in (training.train, training.export) else {}
             app.command(_command, group=_group, sort_key=_place, **_flags)
