@@ -90,6 +90,8 @@ class _Run:
         self._engine = engine_factory()
         self._engine.prepare(sample_rate, settings.n_channels, max(MAX_BLOCK, settings.block))
         self._engine.warm_up()
+        if self._realtime:
+            priority.raise_priority(priority.CONTROL_PRIORITY)
         self._source = None if source_factory is None else source_factory()
         if self._source is not None:
             self._source.prepare(sample_rate, settings.n_channels)

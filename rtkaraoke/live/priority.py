@@ -2,6 +2,10 @@
 
 Measured (docs/realtime.md): with two busy processes beside it the worker lost 109 312 samples in 10 s at normal
 priority and none at SCHED_FIFO 3. JACK's clients run at 5, so everything here stays below.
+
+The threads of one Python process share one lock. A thread of normal priority that is put aside by a busy process
+while it holds that lock keeps the worker waiting, whatever the worker's priority. So every thread of the engine
+process is raised, the unimportant ones the least.
 """
 
 import os
@@ -9,6 +13,7 @@ import sys
 
 WORKER_PRIORITY = 3
 NETWORK_PRIORITY = 2
+CONTROL_PRIORITY = 1  #: everything else in the engine's process; threads inherit it
 
 WAY_OUT = {
     "linux": (
