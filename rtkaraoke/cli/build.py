@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rtkaraoke.live.process import LiveSession
     from rtkaraoke.masks.protocol import MaskNetwork, ModelInfo
     from rtkaraoke.plugins.protocol import Plugin
+    from rtkaraoke.transport import Song
 
 
 def network(config: Config) -> "MaskNetwork":
@@ -125,18 +126,26 @@ def live_session(settings: Effective, *, song: Path | None = None, record: Path 
     """A live run of ``settings``: from the input device, or of a ``song``."""
     from rtkaraoke.live.process import LiveSession
     from rtkaraoke.live.settings import LiveSettings
-    from rtkaraoke.transport import Song
 
     values = {item.name: getattr(settings.config.live, item.name) for item in fields(settings.config.live)}
     reconnect = values.pop("reconnect")
+    source_factory = None
     if song is not None:
         values["channels_in"] = ()
+        source_factory = partial(_song, song)
     return LiveSession(
         LiveSettings(**values, record=record),
         EngineFactory(settings),
-        source_factory=None if song is None else partial(Song, song),
+        source_factory=source_factory,
         reconnect=reconnect,
     )
+
+
+def _song(path: Path) -> "Song":
+    """Open a song in the engine process: this one does without what it imports."""
+    from rtkaraoke.transport import Song
+
+    return Song(path)
 
 
 def shipped_networks() -> "list[tuple[ModelInfo, Path | None]]":

@@ -282,6 +282,16 @@ class TestProgram:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
         assert done.stderr == "[]"
 
+    def test_the_process_that_controls_live_sound_stays_light(self) -> None:
+        heavy = ("numba", "onnxruntime", "scipy", "soundfile", "sounddevice", "matplotlib")
+        code = (
+            "import sys; from rtkaraoke.cli import build, watch; from rtkaraoke.config import load\n"
+            "build.live_session(load('live'))\n"
+            f"sys.stderr.write(str([name for name in {heavy} if name in sys.modules]))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stderr == "[]"
+
     def test_training_without_its_packages_names_the_extra(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def missing(name: str) -> None:
             raise ModuleNotFoundError(f"No module named {name!r}", name="torch")
