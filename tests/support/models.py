@@ -67,9 +67,10 @@ def counting() -> FakeNetwork:
 
 
 class Gate:
-    """Lets a network's steps through one by one, as a test says; ``entered`` counts those that began."""
+    """Lets a network's steps through one by one, as a test says; their masks count them, or have one ``value``."""
 
-    def __init__(self) -> None:
+    def __init__(self, value: float | None = None) -> None:
+        self._value = value
         self._permits = threading.Semaphore(0)
         self._entered = threading.Semaphore(0)
 
@@ -77,7 +78,7 @@ class Gate:
         self._entered.release()
         if not self._permits.acquire(timeout=30):
             raise TimeoutError("the test left the gate closed")
-        mask.fill(step + 1)
+        mask.fill(step + 1 if self._value is None else self._value)
 
     def open(self, n_steps: int = 1) -> None:
         """Let ``n_steps`` steps finish."""
