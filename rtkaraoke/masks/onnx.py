@@ -63,9 +63,10 @@ def load_model(name: str | Path, provider: str = "auto") -> "Network":
     info, signature = read_contract(cpu.session, str(path))
     notes = []
     if info.non_commercial:
+        free = "choose the network 'free'" if "free" in shipped_models() else "train one on data of your own"
         notes.append(
             f"network {info.name!r} was trained on non-commercial data ({info.training_data}): "
-            "not for commercial use; for that choose the network 'free'"
+            f"not for commercial use; for that {free}"
         )
     cuda = None if provider == "cpu" else _choose_cuda(path, signature, cpu, provider == "cuda", notes)
     return Network(path, info, signature, cpu, cuda, notes)
