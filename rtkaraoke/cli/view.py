@@ -94,9 +94,8 @@ def picture(status: "LiveStatus", frame: Frame) -> RenderableType:
     rows.add_row()
     rows.add_row("latency", _latency_bar(status), _latency_text(status))
     rows.add_row("", _latency_terms(status))
-    p99 = status.load.get("p99", 0.0)
-    colour = "green" if p99 < LOAD_WARNING else "yellow" if p99 < LOAD_ALARM else "red"
-    rows.add_row("hop", Bar([(p99, colour)], (status.load.get("max", 0.0), colour)), _load_text(status.load))
+    p99, worst = (status.load.get(key, 0.0) for key in ("p99", "max"))
+    rows.add_row("hop", Bar([(p99, _load_colour(p99))], (worst, _load_colour(worst))), _load_text(status.load))
     rows.add_row("", _step_text(status), Text("p50 / p99 / max", style="dim"))
     rows.add_row("lost", _lost(status), Text(f"{status.hops.get('hops', 0)} hops", style="dim"))
     head = Text.assemble((f" rtkaraoke {frame.title} ", "bold"), (f"{_place(status, frame)} ", "dim"))
@@ -219,11 +218,15 @@ def _latency_text(status: "LiveStatus") -> str:
 def _latency_terms(status: "LiveStatus") -> Columns:
     return Columns(
         [
-            Text.assemble(("■ ", colour), (f"{name.replace('_', ' ')} {term_ms:.1f}", "dim"))
+            Text.assemble(("■ ", colour), (f"{name.removeprefix('vocal_').replace('_', ' ')} {term_ms:.1f}", "dim"))
             for (name, term_ms), colour in zip(_terms_ms(status).items(), TERM_COLOURS * 3, strict=False)
         ],
         padding=(0, 2),
     )
+
+
+def _load_colour(share: float) -> str:
+    return "green" if share < LOAD_WARNING else "yellow" if share < LOAD_ALARM else "red"
 
 
 def _load_text(load: Mapping[str, float]) -> Text:

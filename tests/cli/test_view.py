@@ -41,7 +41,7 @@ def test_everything_that_was_asked_for_is_there() -> None:
     text = "\n".join(drawn(STATUS))
     for fragment in (
         "rtkaraoke play", "song.flac → loopback", "44.1 kHz", "1:03 / 3:25", "-3.2 dB", "-9.0 dB", "silent", "-12 dB",
-        "strength 1.50", "26.1 of 40 ms", "vocal remover 11.6", "prefill 11.6", "device out 2.9", "12 / 31 / 62 %",
+        "strength 1.50", "26.1 of 40 ms", "remover 11.6", "prefill 11.6", "device out 2.9", "12 / 31 / 62 %",
         "network 0.6 / 0.9 / 3.1 ms", "late 3", "held 2", "xruns 5", "123456 hops", "live on cpu", "12:34",
         "a message", "solo", "pause", "q quit",
     ):  # fmt: skip
