@@ -20,6 +20,7 @@ import psutil
 
 from rtkaraoke.bench.index_signal import Accounts, encode
 from rtkaraoke.bench.jack import DEVICE, dummy_server
+from rtkaraoke.bench.slow import SlowNetwork
 from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.errors import LiveError
 from rtkaraoke.live.backend import AudioStream
@@ -70,6 +71,8 @@ def soak(
     model: str = "centre",
     provider: str = "cpu",
     hogs: int = 2,
+    step_hops: float = 0.0,
+    stall_after: int | None = None,
     progress: Progress | None = None,
 ) -> Soak:
     """Run for so many ``seconds`` on a JACK dummy of its own.
@@ -84,6 +87,8 @@ def soak(
         The network, see :func:`rtkaraoke.load_model`.
     hogs : int
         Busy processes beside it.
+    step_hops, stall_after
+        Slow the network down; see :class:`rtkaraoke.bench.slow.SlowNetwork`.
     progress : callable, optional
         Gets the seconds done and the accounts, about once a second, in the measuring process: a function at the top
         of a module.
@@ -109,7 +114,9 @@ def soak(
         _busy(hogs),
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
     ):
-        return process.submit(_run, settings, partial(engine, model, provider), seconds, progress).result()
+        return process.submit(
+            _run, settings, partial(engine, model, provider, step_hops, stall_after), seconds, progress
+        ).result()
 
 
 def _run(
@@ -121,9 +128,9 @@ def _run(
         return _listen(client, session, seconds, progress)
 
 
-def engine(model: str, provider: str) -> Engine:
+def engine(model: str, provider: str, step_hops: float = 0.0, stall_after: int | None = None) -> Engine:
     """The default live engine with the voice untouched; made in the engine process."""
-    network = load_model(model, provider)
+    network = SlowNetwork(load_model(model, provider), step_hops, stall_after)
     return music_engine(network, threaded=True, vocals_db=0.0, on_thread_start=raise_network_priority)
 
 
