@@ -106,6 +106,8 @@ class Device(Protocol):
     """A card in use, in one direction or both."""
 
     sample_rate: int  #: in Hz
+    input_name: str  #: empty for a direction that is not in use
+    output_name: str
     latency_in: int  #: samples between the converter and the callback, as the driver declares them
     latency_out: int
 
@@ -156,6 +158,8 @@ class AudioStream(Protocol):
     sample_rate: int
     n_inputs: int  #: 0: nothing to read, the host brings its own source
     n_outputs: int
+    input_name: str  #: the devices, as their driver calls them
+    output_name: str
     counters: StreamCounters
 
     @property

@@ -243,6 +243,8 @@ class _Run:
             muted=host.muted,
             drift_ppm=stream.drift_ppm,
             source=self._source.status if self._source is not None else {},
+            input=stream.input_name,
+            output=stream.output_name,
         )
 
 

@@ -43,12 +43,14 @@ class Choice:
     output: int
     input_name: str
     output_name: str
+    host_api: str  #: the output's
     sample_rate: int
     two_clocks: bool
 
 
 def import_sounddevice() -> ModuleType:
     """``sounddevice``. Raises :class:`LiveError` with the way out where it or PortAudio is missing."""
+    os.environ.setdefault("SD_ENABLE_ASIO", "1")  # Windows: off by default, and read on import only
     try:
         import sounddevice
     except ImportError:
@@ -164,7 +166,7 @@ def choose(settings: LiveSettings) -> Choice:
     sample_rate = settings.sample_rate or output.sample_rate
     if not settings.channels_in:
         _check_rate(output, sample_rate, is_input=False, n_channels=max(outputs))
-        return Choice(-1, output.index, "", output.name, sample_rate, False)
+        return Choice(-1, output.index, "", output.name, output.host_api, sample_rate, False)
     source = find(settings.input, found, is_input=True, n_channels=max(settings.channels_in))
     if reason := feedback_reason(source.name, output.name):
         raise DeviceError(reason)
@@ -178,7 +180,7 @@ def choose(settings: LiveSettings) -> Choice:
             f"{source.name!r} ({source.host_api}) and {output.name!r} ({output.host_api}) are of different systems "
             "and cannot share one clock: leave two_clocks on"
         )
-    return Choice(source.index, output.index, source.name, output.name, sample_rate, two_clocks)
+    return Choice(source.index, output.index, source.name, output.name, output.host_api, sample_rate, two_clocks)
 
 
 def _one_clock(source: DeviceInfo, output: DeviceInfo) -> bool:
@@ -226,12 +228,23 @@ def _check_rate(device: DeviceInfo, sample_rate: int, *, is_input: bool, n_chann
     sounddevice = import_sounddevice()
     check = sounddevice.check_input_settings if is_input else sounddevice.check_output_settings
     try:
-        check(device=device.index, channels=n_channels, dtype="float32", samplerate=sample_rate)
+        check(
+            device=device.index,
+            channels=n_channels,
+            dtype="float32",
+            samplerate=sample_rate,
+            extra_settings=extra_settings(device.host_api),
+        )
     except (sounddevice.PortAudioError, ValueError) as error:
         raise DeviceError(
             f"{device.name!r} ({device.host_api}) does not run at {sample_rate} Hz with {n_channels} channels: "
             f"{_reason(error)}. Its own rate is {device.sample_rate} Hz: leave --sample-rate away to use it"
         ) from None
+
+
+def extra_settings(host_api: str) -> Any:
+    """What PortAudio is to be told beyond the usual: shared WASAPI refuses every rate but its own otherwise."""
+    return import_sounddevice().WasapiSettings(auto_convert=True) if "WASAPI" in host_api else None
 
 
 @contextmanager

@@ -95,6 +95,8 @@ class FakeDevice:
         ring: int = 1 << 16,
     ) -> None:
         self.sample_rate = sample_rate
+        self.input_name = "" if signal is None else "fake input"
+        self.output_name = "fake output"
         self.capture = None if signal is None else _FakeCapture(signal.shape[1], ring)
         self.playback = _FakePlayback(n_outputs, ring)
         self.latency_in = 0

@@ -265,7 +265,7 @@ class LiveSession:
             if self._reconnect and running and isinstance(error, DeviceError):
                 return True  # still away
         elif kind == "lost":
-            names = f"{self._settings.input or 'the input'} -> {self._settings.output or 'the output'}"
+            names = " -> ".join(name for name in (self._status.input, self._status.output) if name)
             error = DeviceError(f"{content}. {devices.explain_loss(names)}")
         else:
             process.join(TERMINATE_S)

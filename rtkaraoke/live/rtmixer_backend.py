@@ -96,7 +96,12 @@ class RtmixerDevice:
         rtmixer = devices.import_rtmixer()
         latency = settings.block / choice.sample_rate
         inputs, outputs = settings.channels_in, settings.channels_out + settings.voice_out
-        common: dict[str, Any] = {"samplerate": choice.sample_rate, "blocksize": 0, "latency": latency}
+        common: dict[str, Any] = {
+            "samplerate": choice.sample_rate,
+            "blocksize": 0,  # whatever comes: a fixed size would add a buffer of that size
+            "latency": latency,
+            "extra_settings": devices.extra_settings(choice.host_api),
+        }
         with devices.errors_of("open", choice):
             if capture and playback:
                 stream = rtmixer.MixerAndRecorder(
@@ -110,6 +115,8 @@ class RtmixerDevice:
         self._stream = stream
         self._counted = [0, 0, 0, 0]
         self._closed = False
+        self.input_name = choice.input_name if capture else ""
+        self.output_name = choice.output_name if playback else ""
         self.sample_rate = round(stream.samplerate)
         latency_s = stream.latency if capture and playback else (stream.latency, stream.latency)
         self.latency_in = round(latency_s[0] * self.sample_rate) if capture else 0

@@ -23,6 +23,7 @@ class DeviceStream(AudioStream):
         self._device = device
         self._prefill = prefill
         self.sample_rate = device.sample_rate
+        self.input_name, self.output_name = device.input_name, device.output_name
         self.counters = StreamCounters()
         self._capture = None if device.capture is None else Capture(device.capture, self.counters)
         self._port = device.playback

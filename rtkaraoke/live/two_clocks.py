@@ -51,6 +51,7 @@ class TwoClockStream(AudioStream):
         self._prefill, self._slack = prefill, slack
         self._now_ns = now_ns
         self.sample_rate = sink.sample_rate
+        self.input_name, self.output_name = source.input_name, sink.output_name
         self.n_inputs = self._in_port.n_channels
         self.n_outputs = self._out_port.n_channels
         self.counters = StreamCounters()

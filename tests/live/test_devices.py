@@ -139,6 +139,16 @@ def test_a_choice_takes_the_output_s_rate_and_sees_two_clocks(portaudio):
     assert devices.choose(LiveSettings(input="system", output="A sink")).two_clocks is False
 
 
+def test_shared_wasapi_is_asked_to_convert_the_rate(portaudio):
+    fake = portaudio([device(0, "Speakers", api="Windows WASAPI")])
+    fake.WasapiSettings = lambda **options: options
+    asked = []
+    fake.check_output_settings = lambda **options: asked.append(options["extra_settings"])
+    assert devices.choose(LiveSettings(channels_in=())).host_api == "Windows WASAPI"
+    assert asked == [{"auto_convert": True}]
+    assert devices.extra_settings("ALSA") is None
+
+
 def test_two_systems_cannot_share_one_clock(portaudio):
     with pytest.raises(DeviceError, match="cannot share one clock"):
         devices.choose(LiveSettings(input="hw:1", output=3, two_clocks=False))

@@ -2,6 +2,8 @@
 
 import threading
 import time
+import tracemalloc
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +13,7 @@ from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.errors import LatencyBudgetError, LiveError, PluginError
 from rtkaraoke.live.host import MUTE_S, Host
 from rtkaraoke.live.recorder import Recorder
+from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.masks.centre import CentreNetwork
 from rtkaraoke.plugins.gain import Gain
 from tests.support.fake_live import FakeLive, delayed, noise, offline
@@ -227,6 +230,47 @@ def test_load_is_counted_per_hop():
     live.play(100)
     assert live.host.load.count == 50
     assert 0 < live.host.load.percentile(50) <= live.host.load.maximum
+
+
+class Endless:
+    """A stream that always has a block and takes every block, in memory of its own."""
+
+    sample_rate, n_inputs, n_outputs, readable, latency_terms = 44_100, 2, 2, 128, MappingProxyType({})
+    block = noise(128)
+
+    def read(self, out):
+        out[:] = self.block
+        return len(out)
+
+    def write(self, block):
+        pass
+
+    def dry_ns(self):
+        return time.monotonic_ns() + 10**9
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_ten_thousand_hops_of_the_worker_allocate_no_array(tmp_path, threaded):
+    engine = music_engine(CentreNetwork(), threaded=threaded)
+    engine.prepare(44_100, 2, 1024)
+    engine.warm_up()
+    with Recorder(tmp_path / "in.f32", 2, 44_100) as recorder:
+        host = Host(engine, Endless(), LiveSettings(), None, recorder)
+        tracemalloc.start()
+        try:
+            for _ in range(64):
+                host.poll()
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(20_000):
+                host.poll()
+            after, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            engine.close()
+    assert host.n_samples == 20_064 * 128
+    assert peak - before < 4096  # a stereo block of 128 would be 1 024 bytes, its spectra 16 400
+    assert after - before < 2048
 
 
 def test_run_polls_until_told_to_stop_and_keeps_an_exception():

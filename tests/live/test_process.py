@@ -48,6 +48,7 @@ def test_a_session_runs_obeys_and_stops(session):
     assert status.state == "running"
     assert status.latency == sum(status.latency_terms.values()) == 8192 + 441
     assert status.video_delay_ms == 196
+    assert (status.input, status.output) == ("fake input", "fake output")
     run.set("fragile", "level", -6.0)
     run.mute(True)
     status = until(lambda: s if (s := run.status()).muted and s.parameters["fragile.level"] == -6.0 else None)
@@ -144,6 +145,7 @@ def test_a_lost_card_is_told_within_two_seconds(session, tmp_path, fate):
     assert time.monotonic() - started < 2.0
     assert run.status().state == "failed"
     assert isinstance(run.error, DeviceError)
+    assert "fake input -> fake output" in str(run.error)
     assert "--reconnect" in str(run.error)
     assert [event.kind for event in run.events() if event.kind != "notice"] == ["lost"]
 
