@@ -65,7 +65,8 @@ class Figure:
     def __str__(self) -> str:
         if self.value <= NONE_DB:
             return "none"
-        return f"{self.value:.2f} ({self.low:.2f} … {self.high:.2f})" if self.n_songs > 1 else f"{self.value:.2f}"
+        value, low, high = (f"{number:z.2f}" for number in (self.value, self.low, self.high))
+        return f"{value} ({low} … {high})" if self.n_songs > 1 else value
 
 
 @dataclass(frozen=True, slots=True)

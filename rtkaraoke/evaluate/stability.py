@@ -40,15 +40,20 @@ class Stability:
 def loop(
     network: MaskNetwork, song: Sources, n_passes: int = 10, parameters: Mapping[str, float] | None = None
 ) -> Stability:
-    """Stream ``song`` through one engine ``n_passes`` times without a break, and score each pass."""
-    n_samples = song.voice.shape[1]
-    looped = np.tile(song.mixture, n_passes)
+    """Stream ``song`` through one engine ``n_passes`` times without a break, and score each pass.
+
+    Samples beyond the last whole hop are left out, so that every pass is cut into the same frames.
+    """
+    hop = network.info.geometry.at_rate(song.sample_rate).hop
+    n_samples = song.voice.shape[1] // hop * hop
+    true_voice, true_music = song.voice[:, :n_samples], song.music[:, :n_samples]
+    looped = np.tile(true_voice + true_music, n_passes)
     voice = render_array(looped, song.sample_rate, network, stem="voice", parameters=parameters)
     passes = [voice[:, i * n_samples : (i + 1) * n_samples] for i in range(n_passes)]
     second = np.square(passes[1], dtype=np.float64).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         drift = [10 * np.log10(np.square(found - passes[1], dtype=np.float64).sum() / second) for found in passes]
-    scores = tuple(score_song(found, song.voice, song.music) for found in passes)
+    scores = tuple(score_song(found, true_voice, true_music) for found in passes)
     return Stability(scores, tuple(float(value) for value in drift))
 
 

@@ -83,6 +83,16 @@ def test_v4_is_the_median_of_seconds() -> None:
     assert set(found) == {f"{source}_{figure}_v4" for source in ("voice", "music") for figure in ("sdr", "sir", "sar")}
 
 
+def test_v4_bears_mono_and_lossy_files() -> None:
+    """Twice the same channel, and nothing in the upper half of the band, leave the filters without a rule."""
+    parts = np.fft.rfft(np.random.default_rng(7).standard_normal((3, 1, 5 * RATE)))
+    parts[..., parts.shape[-1] // 2 :] = 0
+    voice, music, noise = np.fft.irfft(parts).astype(np.float32).repeat(2, axis=1)
+    found = bsseval_v4(Sources(voice, music, RATE), 0.9 * voice + 0.3 * music + 0.1 * noise, 0.8 * music + 0.1 * noise)
+    assert found["voice_sir_v4"] == pytest.approx(20 * np.log10(0.9 / 0.3), abs=1.0)
+    assert found["voice_sar_v4"] > 12  # 19.5 without the frames' edges, 0 without the trace of noise
+
+
 def test_v4_leaves_out_seconds_without_a_voice() -> None:
     truth, voice, music = song(3, 1, 4.0)
     truth.voice[:, : 2 * RATE] = 0.0
