@@ -100,8 +100,9 @@ def evaluate(
             on_song(number, len(songs), song.name)
         truth = _prepare(song.load(), seconds, balance_db, sample_rate)
         length_s = truth.voice.shape[1] / truth.sample_rate
+        label = f"{song.split}/{song.name}" if split == "all" and song.split else song.name
         for name, method in methods.items():
-            results.append(SongResult(name, song.name, length_s, score(truth, method(truth), versions)))
+            results.append(SongResult(name, label, length_s, score(truth, method(truth), versions)))
     chosen = {
         "families": " ".join(families) or None,
         "sample_rate": sample_rate,
@@ -117,8 +118,11 @@ def evaluate(
 def score(truth: Sources, found: Estimates, versions: Sequence[str] = ()) -> dict[str, float]:
     """The figures of one song, by the keys of :data:`~rtkaraoke.evaluate.report.FIGURES`.
 
-    A song without voice has only its ``loss``; ``leak`` needs a passage without voice.
+    A song without voice has only its ``loss``, one without music only the SDR of its voice; ``leak`` needs a passage
+    without voice.
     """
+    if not truth.music.any():
+        return {"voice_sdr": sdr(found.voice, truth.voice)}
     if not truth.voice.any():
         return {"loss": loss_of_music(truth.music - found.music, truth.music)}
     removal, damage = removal_and_damage(found.music, truth.voice, truth.music)

@@ -121,6 +121,14 @@ def test_songs_are_chosen(tmp_path: Path) -> None:
         run(tmp_path, split="test")
 
 
+def test_songs_of_one_name_in_two_splits_stay_apart(tmp_path: Path) -> None:
+    for seed, split in enumerate(("train", "test")):
+        datasets.write(tmp_path / split / "Same" / "vocals.wav", datasets.noise(seed))
+        datasets.write(tmp_path / split / "Same" / "accompaniment.wav", datasets.noise(seed + 10))
+    report = run(tmp_path, baselines=["nothing"])
+    assert {result.song for result in report.results} == {"train/Same", "test/Same"}
+
+
 def test_songs_are_cut_balanced_and_resampled(tmp_path: Path) -> None:
     datasets.make_ikala(tmp_path)
     report = run(tmp_path, baselines=["nothing"], balance_db=6.0, seconds=0.2, sample_rate=48_000)
@@ -193,6 +201,7 @@ def test_every_figure_of_a_song_is_in_the_table() -> None:
     truth = Sources(voice, music, 2_000)
     found = score(truth, Estimates(voice + 0.1 * music, 0.9 * music), ("v4", "v3"))
     assert set(found) == set(FIGURES) - {"leak", "loss"}
+    assert set(score(Sources(voice, 0 * music, 2_000), do_nothing(truth), ("v4",))) == {"voice_sdr"}
     assert set(score(Sources(0 * voice, music, 2_000), do_nothing(truth), ("v4",))) == {"loss"}
 
 
