@@ -44,8 +44,8 @@ def live(
     names = settings.config.live
     about = watch.About(
         "live",
-        f"{'default input' if names.input is None else names.input} → "
-        f"{'default output' if names.output is None else names.output}",
+        "default input" if names.input is None else str(names.input),
+        "default output" if names.output is None else str(names.output),
         settings.config.model.name,
         song=False,
     )
@@ -75,6 +75,6 @@ def play(
     settings = (common or Common()).settings("playback", tuple((card or SoundCard()).given()))
     probe(song)  # here, where what is wrong with it is said at once
     output = settings.config.live.output
-    place = f"{song.name} → {'default output' if output is None else output}"
-    about = watch.About("play", place, settings.config.model.name, song=True)
+    to = "default output" if output is None else str(output)
+    about = watch.About("play", song.name, to, settings.config.model.name, song=True)
     watch.watch(build.live_session(settings, song=song), about, json=json)

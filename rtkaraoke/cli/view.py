@@ -31,7 +31,8 @@ class Frame:
     """What the view shows beside the :class:`~rtkaraoke.live.telemetry.LiveStatus`."""
 
     title: str
-    place: str  #: where the sound comes from and goes to
+    source: str  #: where the sound comes from, and where it goes: shown until the status names the devices
+    output: str
     network: str
     elapsed_s: float
     keys: Sequence[tuple[str, str]] = ()
@@ -143,8 +144,13 @@ def vocals_text(level_db: float) -> str:
 
 
 def _place(status: "LiveStatus", frame: Frame) -> str:
-    rate = f" · {status.sample_rate / 1000:g} kHz" if status.sample_rate else ""
-    return frame.place + rate + (f" · {status.state}" if status.state != "running" else "")
+    source, output = status.input or frame.source, status.output or frame.output
+    parts = [source if source == output else f"{source} → {output}"]
+    if status.sample_rate:
+        parts.append(f"{status.sample_rate / 1000:g} kHz")
+    if status.state != "running":
+        parts.append(status.state)
+    return " · ".join(parts)
 
 
 def _levels(status: "LiveStatus") -> list[tuple[str, tuple[float, ...]]]:

@@ -61,7 +61,8 @@ class About:
     """What does not change while it runs."""
 
     title: str
-    place: str
+    source: str  #: what is played, or the input device as the user named it; the status knows its full name
+    output: str
     network: str
     song: bool
 
@@ -130,7 +131,7 @@ def _patience(*, quiet: bool) -> Iterator[None]:
 @contextmanager
 def _output(about: About, controls: Controls, *, tty: bool, json: bool) -> Iterator[tuple[Output, Tell]]:
     """How statuses and events are shown: a view in a terminal, lines elsewhere, JSON for programs."""
-    frame = Frame(about.title, about.place, about.network, 0.0, tuple(controls.help))
+    frame = Frame(about.title, about.source, about.output, about.network, 0.0, tuple(controls.help))
     if json:
         show = _every(JSON_S, lambda status, at: show_json({"kind": "status", "elapsed_s": at, **asdict(status)}))
         yield show, lambda event: show_json(asdict(event))

@@ -28,7 +28,7 @@ STATUS = LiveStatus(
     parameters={"vocal_remover.vocals": -12.0, "vocal_remover.strength": 1.5, "vocal_remover.solo": 1.0},
     source={"position_s": 63.0, "length_s": 205.0, "paused": 1.0},
 )
-FRAME = Frame("play", "song.flac → loopback", "live", 754.0, (("↑↓", "vocals"), ("q", "quit")), ("a message",))
+FRAME = Frame("play", "song.flac", "loopback", "live", 754.0, (("↑↓", "vocals"), ("q", "quit")), ("a message",))
 
 
 def drawn(status: LiveStatus, frame: Frame = FRAME, width: int = 80) -> list[str]:
@@ -59,9 +59,14 @@ def test_no_line_is_wider_than_the_terminal_and_the_frame_is_whole(width: int) -
 
 
 def test_it_can_be_drawn_before_anything_is_known() -> None:
-    text = "\n".join(drawn(LiveStatus(), Frame("live", "a → b", "live", 0.0)))
+    text = "\n".join(drawn(LiveStatus(), Frame("live", "a", "b", "live", 0.0)))
     assert "removed" in text
     assert "0.0 ms" in text
+
+
+def test_devices_are_named_in_full_once_they_are_known() -> None:
+    text = drawn(replace(STATUS, source={}, input="Loopback 1", output="Loopback 2", state="waiting"))[0]
+    assert "Loopback 1 → Loopback 2 · 44.1 kHz · waiting" in text
 
 
 def test_no_real_time_priority_is_told() -> None:

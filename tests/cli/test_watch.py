@@ -12,8 +12,8 @@ from rtkaraoke.errors import DeviceError
 from rtkaraoke.live.telemetry import LiveEvent, LiveStatus
 from tests.cli.test_view import STATUS
 
-ABOUT = About("live", "in → out", "centre", song=False)
-SONG = About("play", "song → out", "centre", song=True)
+ABOUT = About("live", "in", "out", "centre", song=False)
+SONG = About("play", "song", "out", "centre", song=True)
 
 
 class FakeSession:

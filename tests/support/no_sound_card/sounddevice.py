@@ -41,7 +41,7 @@ def query_devices():
     return [_entry("Card", 2, 2), _entry("Monitor of Card", 2, 0)]
 
 
-def _check(device, channels, dtype, samplerate):
+def _check(*, samplerate, **_more):
     if samplerate not in (44100, 48000):
         raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
 
