@@ -12,7 +12,7 @@ import numpy as np
 from common import Cell, Table, save
 
 from rtkaraoke import load_model
-from rtkaraoke.bench.hop import HopTimings, Timing, measure
+from rtkaraoke.bench.hop import BACK_TO_BACK, HopTimings, Timing, measure
 from rtkaraoke.errors import ProviderError
 from rtkaraoke.masks.models import DEFAULT_MODEL
 
@@ -44,6 +44,17 @@ STAGE_COLUMNS = {
 }
 
 
+SUMMARY_COLUMNS = {
+    "network": "",
+    "provider": "",
+    "rate Hz": "",
+    "a hop lasts ms": ".2f",
+    "and takes ms": ".2f",
+    "mean": ".1%",
+    "p99.9": ".1%",
+}
+
+
 def percentiles(times: Timing, scale: float = 1.0) -> list[Cell]:
     return [scale * float(value) for value in (*np.percentile(times.wall_ms, [50, 99, 99.9]), times.wall_ms.max())]
 
@@ -56,6 +67,12 @@ def load_rows(model: str, provider: str, rate: int, timings: HopTimings) -> list
         late = int(np.count_nonzero(times.wall_ms > timings.hop_ms))
         rows.append([model, provider, rate, len(cpu), timings.hop_ms, pace, *shares, *percentiles(times), late])
     return rows
+
+
+def summary_row(model: str, provider: str, rate: int, timings: HopTimings) -> list[Cell]:
+    cpu_ms = timings.whole[BACK_TO_BACK].cpu_ms
+    mean, most = float(cpu_ms.mean()), float(np.percentile(cpu_ms, 99.9))
+    return [model, provider, rate, timings.hop_ms, mean, mean / timings.hop_ms, most / timings.hop_ms]
 
 
 def stage_rows(model: str, provider: str, timings: HopTimings) -> list[list[Cell]]:
@@ -79,6 +96,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
+    summary: list[list[Cell]] = []
     load: list[list[Cell]] = []
     stages: list[list[Cell]] = []
     for model in options.models:
@@ -90,10 +108,12 @@ def main() -> None:
                 continue
             for rate in options.rates:
                 timings = measure(network, rate, options.hops)
+                summary.append(summary_row(model, provider, rate, timings))
                 load += load_rows(model, provider, rate, timings)
                 if rate == options.rates[0]:
                     stages += stage_rows(model, provider, timings)
     tables = [
+        Table("summary", "In short: CPU time of a hop, one core", SUMMARY_COLUMNS, summary),
         Table(
             "load",
             "One hop against the time it has",

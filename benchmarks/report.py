@@ -53,9 +53,8 @@ def fill(text: str, results: Path = RESULTS) -> str:
 
     def replace(match: re.Match[str]) -> str:
         table = tables.get(match["key"])
-        if table is None:
-            raise SystemExit(f"README.md wants the table {match['key']!r}; there are {', '.join(sorted(tables))}")
-        return match["open"] + table.markdown() + "\n" + match["close"]
+        content = table.markdown() if table else f"*{match['key']} has not been measured yet.*"
+        return match["open"] + content + "\n" + match["close"]
 
     return PLACE.sub(replace, text)
 

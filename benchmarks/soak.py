@@ -60,6 +60,24 @@ def row(prefill: int, result: Soak) -> list[Cell]:
     ]
 
 
+SUMMARY = {
+    "prefill": "prefill",
+    "minutes": "minutes",
+    "ms": "latency ms",
+    "declared": "declared",
+    "measured": "measured",
+    "silent": "silent samples",
+    "late": "late masks",
+}  #: heading in the long table -> in the short one
+
+
+def summary(rows: list[list[Cell]]) -> Table:
+    """What the README shows of it."""
+    places = [list(COLUMNS).index(name) for name in SUMMARY]
+    columns = {heading: COLUMNS[name] for name, heading in SUMMARY.items()}
+    return Table("summary", "In short", columns, [[row[place] for place in places] for row in rows])
+
+
 def progress(done_s: float, accounts: Accounts) -> None:
     if sys.stderr.isatty() or int(done_s) % 60 == 0:
         flaws = f"silent {accounts.silent}, lost {accounts.lost}, displaced {accounts.displaced}"
@@ -105,7 +123,7 @@ def main() -> None:
         "engine process, from 5 s after the start to the end.",
     )
     print(table.markdown())
-    print(f"\nwrote {save(options.name, [table], seconds=options.seconds, hogs=options.hogs)}")
+    print(f"\nwrote {save(options.name, [summary(rows), table], seconds=options.seconds, hogs=options.hogs)}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("rtkaraoke", "numpy", "numba", "rocket-fft", "onnxruntime-gpu", "onnxruntime", "rtmixer", "soundfile")
+import rtkaraoke
+
+PACKAGES = ("numpy", "numba", "rocket-fft", "onnxruntime-gpu", "onnxruntime", "rtmixer", "soundfile")
 
 
 def describe_machine() -> dict[str, str]:
@@ -24,7 +26,7 @@ def describe_machine() -> dict[str, str]:
 
 def describe_versions() -> dict[str, str]:
     """The installed version of each package that a figure hangs on."""
-    found = {}
+    found = {"rtkaraoke": rtkaraoke.__version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)
