@@ -2,13 +2,17 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rtkaraoke.cli.app import app
+from rtkaraoke.files import AudioWriter
 from rtkaraoke.geometry import StftGeometry
 
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)")
@@ -66,3 +70,28 @@ def test_no_document_or_source_names_a_path_of_somebodys_machine(root: Path) -> 
         timeout=60,
     ).stdout.splitlines()
     assert not [line for line in found if "tests/test_docs.py" not in line]
+
+
+def code_blocks(root: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_every_command_in_the_readme_is_one(root: Path) -> None:
+    lines = [line.partition("  #")[0] for block in code_blocks(root, "sh") for line in block.splitlines()]
+    commands = [line[line.index("rtkaraoke ") :] for line in lines if "rtkaraoke " in line]
+    assert len(commands) > 5
+    for command in commands:
+        app.parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
+    for script in ("scripts/demo", "scripts/test"):
+        assert any(line.startswith(script) for line in lines)
+        assert os.access(root / script, os.X_OK)
+
+
+def test_the_python_in_the_readme_runs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = code_blocks(root, "python")
+    tone = np.sin(np.arange(44_100) / 10).astype(np.float32)
+    with AudioWriter(tmp_path / "song.mp3", 44_100, 2) as writer:
+        writer.write(0.1 * np.stack([tone, tone]))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "README.md", "exec"), {})
+    assert (tmp_path / "karaoke.flac").stat().st_size > 0
