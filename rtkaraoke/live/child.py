@@ -107,6 +107,7 @@ class _Run:
             self._stream.close()
             raise
         self._notes_told: set[str] = set()
+        self._period_told = False
 
     def run(self) -> None:
         """Start, control until told to stop, end."""
@@ -156,6 +157,7 @@ class _Run:
                 return lost
             if now_s >= next_status_s:
                 next_status_s = now_s + STATUS_S
+                self._check_period()
                 self._store_decisions()
                 self._tell_notes()
                 self._connection.send(("status", self._status("running")))
@@ -180,6 +182,17 @@ class _Run:
 
     def _tell(self, kind: Any, text: str) -> None:
         self._connection.send(("event", LiveEvent(kind, text)))
+
+    def _check_period(self) -> None:
+        """Say once when the card asks for more at a time than there can be in time."""
+        period = self._stream.period
+        if 2 * period > self._prefill and not self._period_told:
+            self._period_told = True
+            self._tell(
+                "notice",
+                f"the sound card asks for {period} samples at a time and the prefill is {self._prefill}: there will be "
+                f"gaps. Set the card or its server to a smaller block, or the prefill to {2 * period} or more",
+            )
 
     def _tell_notes(self) -> None:
         """Pass on, once each, what the network or the recorder have to say."""

