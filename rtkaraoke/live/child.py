@@ -54,23 +54,41 @@ def main(connection: Connection, job: Job) -> None:
     verb and its arguments: ``set plugin parameter value``, ``mute 0/1``, ``source name value``, ``stop``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = _Parent(connection)
     try:
         sample_rate = job.backend.check(job.settings)
         factories = pickle.loads(job.factories)
-        _Run(connection, job.settings, job.backend, sample_rate, *factories).run()
-    except (BrokenPipeError, EOFError, ConnectionResetError):
-        os._exit(1)  # the parent is gone: nobody is left to tell, and a stream must not keep us
+        _Run(parent, job.settings, job.backend, sample_rate, *factories).run()
     except RtkaraokeError as error:
-        connection.send(("failed", error))
+        parent.send("failed", error)
     except Exception as error:
-        connection.send(("failed", LiveError(f"the engine stopped: {type(error).__name__}: {error}")))
+        parent.send("failed", LiveError(f"the engine stopped: {type(error).__name__}: {error}"))
         raise
+
+
+class _Parent:
+    """The other end of the pipe. When it is gone nobody is left to tell, and no stream may keep us: we end at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def send(self, kind: str, content: Any) -> None:
+        try:
+            self._connection.send((kind, content))
+        except OSError:
+            os._exit(1)
+
+    def receive(self, timeout_s: float) -> tuple[Any, ...] | None:
+        try:
+            return self._connection.recv() if self._connection.poll(timeout_s) else None
+        except (EOFError, OSError):
+            os._exit(1)
 
 
 class _Run:
     def __init__(
         self,
-        connection: Connection,
+        parent: _Parent,
         settings: LiveSettings,
         backend: AudioBackend,
         sample_rate: int,
@@ -80,7 +98,7 @@ class _Run:
         from rtkaraoke.live.host import MAX_BLOCK, Host
         from rtkaraoke.live.recorder import Recorder
 
-        self._connection = connection
+        self._parent = parent
         self._settings = settings
         self._realtime = settings.realtime and priority.realtime_allowed()
         self._prefill = settings.prefill
@@ -118,11 +136,11 @@ class _Run:
         worker = threading.Thread(target=self._work, name="rtkaraoke-worker", daemon=True)
         worker.start()
         self._stream.start()
-        self._connection.send(("running", self._status("running")))
+        self._parent.send("running", self._status("running"))
         lost = self._control()
         if lost:
             self._keep_records()
-            self._connection.send(("lost", lost))
+            self._parent.send("lost", lost)
             os._exit(EXIT_LOST)  # closing a dead stream hangs
         self._fade_out()
         self._host.stop()
@@ -130,7 +148,7 @@ class _Run:
         self._stream.stop()
         self._stream.close()
         self._keep_records()
-        self._connection.send(("stopped", self._status("stopped")))
+        self._parent.send("stopped", self._status("stopped"))
         if self._source is not None:
             self._source.close()
         self._engine.close()
@@ -145,8 +163,7 @@ class _Run:
         watchdog = Watchdog()
         next_status_s = 0.0
         while True:
-            if self._connection.poll(TICK_S):
-                message = self._connection.recv()
+            if (message := self._parent.receive(TICK_S)) is not None:
                 if message[0] == "stop":
                     return ""
                 self._obey(message)
@@ -160,7 +177,7 @@ class _Run:
                 self._check_period()
                 self._store_decisions()
                 self._tell_notes()
-                self._connection.send(("status", self._status("running")))
+                self._parent.send("status", self._status("running"))
 
     def _obey(self, message: tuple[Any, ...]) -> None:
         verb, *arguments = message
@@ -181,7 +198,7 @@ class _Run:
         time.sleep(MUTE_S + min(self._prefill / self._stream.sample_rate, 0.15))
 
     def _tell(self, kind: Any, text: str) -> None:
-        self._connection.send(("event", LiveEvent(kind, text)))
+        self._parent.send("event", LiveEvent(kind, text))
 
     def _check_period(self) -> None:
         """Say once when the card asks for more at a time than there can be in time."""
