@@ -1,12 +1,16 @@
 """What every test may use: where the music lies, and settings that keep runs alike."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no display, here or in child processes
+
+# A runner in the background may ignore Ctrl-C, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
