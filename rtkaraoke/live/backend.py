@@ -76,8 +76,12 @@ class Port(Protocol):
         """False once the action has met an empty (playback) or a full (capture) ring."""
         ...
 
+    def flush(self) -> None:
+        """Empty the ring; only legal while not :attr:`running`."""
+        ...
+
     def restart(self) -> None:
-        """Empty the ring (only legal while not :attr:`running`) and queue a new action."""
+        """Queue a new action; only legal while not :attr:`running`."""
         ...
 
 

@@ -25,9 +25,12 @@ class _FakePort:
         self._size = size
         self._ring = np.zeros((0, n_channels), np.float32)
 
-    def restart(self) -> None:
+    def flush(self) -> None:
         assert not self.running
         self._ring = self._ring[:0]
+
+    def restart(self) -> None:
+        assert not self.running
         self.running = True
         self.done = 0
 

@@ -45,8 +45,10 @@ class _Port:
     def running(self) -> bool:
         return self._action in self._stream.actions
 
-    def restart(self) -> None:
+    def flush(self) -> None:
         self._ring.flush()
+
+    def restart(self) -> None:
         self._action = self._queue()
 
 

@@ -98,8 +98,9 @@ class Playback:
             self._counters.underruns += 1
             self._origin.forget()
             self._written = 0
-            port.restart()
+            port.flush()
             self._fill(self._prefill)
+            port.restart()
         self._origin.observe(port)
         return self._origin.known
 
@@ -159,6 +160,7 @@ class Capture:
             self._counters.overruns += 1
             self._origin.forget()
             self._taken = 0
+            port.flush()
             port.restart()
         self._origin.observe(port)
         return self._origin.known
