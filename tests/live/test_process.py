@@ -165,6 +165,7 @@ def test_reconnect_waits_for_the_card_and_restores_the_wishes(session, tmp_path)
     run = session(settings=settings, reconnect=True)
     run.start()
     run.set("fragile", "level", -3.0)
+    until(lambda: run.status().n_samples)
     (tmp_path / "away").touch()
     (tmp_path / "killed").touch()
     assert "Waiting" in until(lambda: [e for e in run.events() if e.kind == "lost"])[0].text
