@@ -24,6 +24,7 @@ COARSE = 4  # bins averaged into one band above that
 N_BANDS = FINE_BINS + (N_BINS - 1 - FINE_BINS) // COARSE  # 640
 POWER_FLOOR = 1e-4  # of |X|^2; full scale is about 2.5e5, so this lies 94 dB below it
 N_FEATURES = 5
+LEAK = 0.05
 STRIDES = (4, 2, 2, 2, 2)
 
 
@@ -36,6 +37,11 @@ def typical_log_power() -> Tensor:
     fine = torch.arange(FINE_BINS, dtype=torch.float32)
     coarse = FINE_BINS + COARSE * (torch.arange(N_BANDS - FINE_BINS, dtype=torch.float32) + 0.375)
     return 4.0 - 2.1 * torch.log1p(torch.cat([fine, coarse]) / 8.0)
+
+
+def activate(x: Tensor) -> Tensor:
+    """A rectifier that leaks: without normalisation, a third of the deep units of a tight one die early."""
+    return functional.leaky_relu(x, LEAK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class GruUnet(nn.Module):
         self.n_deep = N_BANDS // 64
         flat = config.channels[-1] * self.n_deep
         self.squeeze = nn.Linear(flat, config.hidden)
+        self.norm = nn.LayerNorm(config.hidden)  # without it the GRU saturates within a hundred steps and stays so
         self.gru = nn.GRU(config.hidden, config.hidden, batch_first=True)
         self.expand = nn.Linear(config.hidden, flat)
         outs = (*config.channels[-2::-1], config.channels[0])
@@ -126,15 +133,14 @@ class GruUnet(nn.Module):
             if past := self.config.past[i]:
                 x = torch.cat([states[f"down{i}"].to(x.dtype).contiguous(memory_format=torch.channels_last), x], dim=2)
                 after[f"down{i}"] = x.narrow(2, x.shape[2] - past, past)
-            x = functional.relu(layer(x))
+            x = activate(layer(x))
             skips.append(x)
-        flat = functional.relu(self.squeeze(x.transpose(1, 2).flatten(2)))
+        flat = self.norm(self.squeeze(x.transpose(1, 2).flatten(2)))
         flat, hidden = self.gru(flat, states["gru"].transpose(0, 1).contiguous())
         after["gru"] = hidden.transpose(0, 1)
-        deep = functional.relu(self.expand(flat)).unflatten(2, (-1, self.n_deep)).transpose(1, 2)
-        x = deep
+        x = self.expand(flat).unflatten(2, (-1, self.n_deep)).transpose(1, 2)
         for layer, skip in zip(self.up, skips[:0:-1], strict=True):
-            x = functional.relu(layer(x + skip))
+            x = activate(layer(x + skip))
         logits = self.top(x + skips[0])
         fine, coarse = logits[..., :FINE_BINS], logits[..., FINE_BINS:]
         coarse = torch.stack([coarse] * COARSE, dim=-1).flatten(-2)
