@@ -130,7 +130,9 @@ def _run(
 
 def engine(model: str, provider: str, step_hops: float = 0.0, stall_after: int | None = None) -> Engine:
     """The default live engine with the voice untouched; made in the engine process."""
-    network = SlowNetwork(load_model(model, provider), step_hops, stall_after)
+    network = load_model(model, provider)
+    if step_hops or stall_after is not None:
+        network = SlowNetwork(network, step_hops, stall_after)
     return music_engine(network, threaded=True, vocals_db=0.0, on_thread_start=raise_network_priority)
 
 
