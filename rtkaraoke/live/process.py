@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import connection, get_context, resource_tracker
 from types import TracebackType
@@ -307,7 +308,9 @@ def _end(process: "BaseProcess", patience_s: float) -> None:
     if process.exitcode is None:
         process.kill()
         process.join()
-    process.close()
+        connection.wait([process.sentinel], TERMINATE_S)
+    with suppress(ValueError):  # it is gone, but its exit code was collected elsewhere: multiprocessing cannot tell
+        process.close()
 
 
 def _wait(event: threading.Event, timeout_s: float) -> bool:
