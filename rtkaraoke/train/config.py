@@ -42,12 +42,14 @@ class MixConfig:
 
 @dataclass(frozen=True, slots=True)
 class FitConfig:
-    """The optimisation. ``warm_up`` is a share of ``steps``; intervals are in steps."""
+    """The optimisation. ``warm_up``, ``cool_down`` and the intervals are in steps."""
 
     steps: int = 2000
-    learning_rate: float = 1e-3
+    optimiser: str = "muon"  # or adamw
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    warm_up: float = 0.02
+    warm_up: int = 40
+    cool_down: int = 400
     clip: float = 5.0
     loss_segments: int = 4  # parts of an example; see rtkaraoke.train.loss
     ema: float = 0.998

@@ -5,7 +5,6 @@ A run lives in a folder: ``last.pt`` (weights, their moving average, optimiser, 
 """
 
 import csv
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,20 +20,23 @@ from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.train.config import FitConfig, parse_config, read_recipe
 from rtkaraoke.train.data import training_batches
 from rtkaraoke.train.loss import two_source_sdr_loss
+from rtkaraoke.train.muon import Muon
 from rtkaraoke.train.networks.gru_unet import GruUnet
 from rtkaraoke.train.stft import TorchStft
 from rtkaraoke.train.validate import Validation, run_sequence
 
 CHECKPOINT = "last.pt"
+OPTIMISERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 
 def learning_rate(step: int, config: FitConfig) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
-    warm_up = max(1, round(config.warm_up * config.steps))
-    if step < warm_up:
-        return config.learning_rate * (step + 1) / warm_up
-    progress = min(1.0, (step - warm_up) / max(1, config.steps - warm_up))
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+    """Linear warm-up, constant, linear down over the last ``cool_down`` steps.
+
+    A run that ends nowhere in particular can be cooled down from any of its checkpoints (A. Haegele et al. 2024).
+    """
+    up = (step + 1) / max(1, config.warm_up)
+    down = (config.steps - step) / max(1, config.cool_down)
+    return config.learning_rate * min(1.0, up, down)
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -82,7 +84,7 @@ def train(config_path: Path | str, resume: bool = True) -> Path:
     stft = TorchStft(geometry).to(fabric.device)
     plain = GruUnet(config.network)
     plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser: Any = torch.optim.AdamW(
+    optimiser: Any = OPTIMISERS[config.fit.optimiser](
         plain.parameters(), lr=config.fit.learning_rate, weight_decay=config.fit.weight_decay
     )
     network, optimiser = fabric.setup(plain, optimiser)

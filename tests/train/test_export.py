@@ -16,7 +16,7 @@ from rtkaraoke.masks.models import load_model  # noqa: E402
 from rtkaraoke.train import export as exporting  # noqa: E402
 from rtkaraoke.train.networks.gru_unet import GruUnet, GruUnetConfig  # noqa: E402
 
-SMALL = GruUnetConfig(channels=(4, 4, 6, 6, 8), past=(2, 1, 0, 1, 1), hidden=12)
+SMALL = GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(2, 1, 0, 3, 1), hidden=12)
 
 RECIPE = """
 run = "run"
@@ -30,7 +30,7 @@ strength = 1.5
 bias = 0.5
 [network]
 channels = [4, 4, 6, 6, 8]
-past = [2, 1, 0, 1, 1]
+back = [2, 1, 0, 3, 1]
 hidden = 12
 """
 
@@ -94,6 +94,6 @@ def test_export_is_refused_when_torch_and_onnx_differ(checkpoint: Path) -> None:
         exporting.check_same(random_network(seed=1), geometry, data)
 
 
-def test_a_past_of_no_frames_needs_no_state() -> None:
+def test_no_frame_of_the_past_needs_no_state() -> None:
     assert "down2" not in random_network().initial_states(1)
-    assert "down2" in GruUnet(replace(SMALL, past=(2, 1, 1, 1, 1))).initial_states(1)
+    assert "down2" in GruUnet(replace(SMALL, back=(2, 1, 1, 1, 1))).initial_states(1)
