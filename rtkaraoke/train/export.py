@@ -25,7 +25,6 @@ from rtkaraoke.masks.protocol import ModelInfo
 from rtkaraoke.train.config import parse_config
 from rtkaraoke.train.networks.gru_unet import GruUnet
 from rtkaraoke.train.stft import TorchStft
-from rtkaraoke.train.validate import run_sequence
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -57,10 +56,10 @@ def export(checkpoint: Path | str, out_path: Path | str) -> ModelInfo:
     """
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     config = parse_config(saved["recipe"], str(checkpoint))
-    network = GruUnet(config.network)
+    geometry = StftGeometry(**asdict(config.geometry))
+    network = GruUnet(config.network, geometry)
     network.load_state_dict({name: value.half().float() for name, value in saved["average"].items()})
     network.eval()
-    geometry = StftGeometry(**asdict(config.geometry))
     card = config.card
     info = ModelInfo(
         name=card.name,
@@ -98,7 +97,7 @@ def to_onnx(network: GruUnet) -> onnx.ModelProto:
     states = network.initial_states(1)
     inputs = ["spectrum", *(f"state_{name}" for name in states)]
     outputs = ["mask", *(f"state_{name}_out" for name in states)]
-    spectrum = torch.zeros(1, 2, network.n_bins, 2)
+    spectrum = torch.zeros(1, 2, network.geometry.n_bins, 2)
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # the older exporter needs no further package, and says that it is old
         warnings.simplefilter("ignore")
@@ -114,7 +113,7 @@ def to_onnx(network: GruUnet) -> onnx.ModelProto:
         )
     model = onnx.load_from_string(buffer.getvalue())
     for value, shape in zip(
-        model.graph.output, [(2, network.n_bins), *(s.shape[1:] for s in states.values())], strict=True
+        model.graph.output, [(2, network.geometry.n_bins), *(s.shape[1:] for s in states.values())], strict=True
     ):
         for dim, size in zip(value.type.tensor_type.shape.dim[1:], shape, strict=True):
             dim.ClearField("dim_param")
@@ -158,8 +157,9 @@ def check_same(network: GruUnet, geometry: StftGeometry, data: bytes) -> None:
     signal = torch.from_numpy(bursts(N_CHECKED * geometry.hop))
     with torch.no_grad():
         spectrum = TorchStft(geometry).spectrum(signal)[None]
-        wanted = torch.sigmoid(run_sequence(network, spectrum))[0].numpy()
-    frames = torch.view_as_real(spectrum).numpy()
+        sequence = torch.view_as_real(spectrum) * geometry.level_scale
+        wanted = torch.sigmoid(network(sequence)[0])[0].numpy()
+    frames = sequence.numpy()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

@@ -52,7 +52,7 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
 def training_loss(network: nn.Module, stft: TorchStft, voice: Tensor, music: Tensor, n_segments: int) -> Tensor:
     """The loss of one batch ``(example, 2, sample)``, through the inverse transform of the live path."""
     spectrum = stft.spectrum(voice + music)
-    mask = torch.sigmoid(run_sequence(network, spectrum).float())
+    mask = torch.sigmoid(run_sequence(network, spectrum, stft.geometry).float())
     estimate = stft.waveform(spectrum * mask)
     n_samples = estimate.shape[-1]
     return two_source_sdr_loss(estimate, voice[..., :n_samples], music[..., :n_samples], n_segments)
@@ -82,7 +82,7 @@ def train(config_path: Path | str, resume: bool = True) -> Path:
     fabric.seed_everything(config.fit.seed, verbose=False)
     geometry = StftGeometry(**asdict(config.geometry))
     stft = TorchStft(geometry).to(fabric.device)
-    plain = GruUnet(config.network)
+    plain = GruUnet(config.network, geometry)
     plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser: Any = OPTIMISERS[config.fit.optimiser](
         plain.parameters(), lr=config.fit.learning_rate, weight_decay=config.fit.weight_decay

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rtkaraoke.evaluate.data import Audio, read_audio, read_manifest, read_pair, select, stereo
 from rtkaraoke.evaluate.metrics import loss_of_music, score_song
+from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.train.stft import TorchStft
 
 EXCERPT = slice(20 * 44_100, 28 * 44_100)  # of each instrumental
@@ -53,12 +55,17 @@ def cut(stft: TorchStft, *signals: Audio) -> Sequence[Audio]:
 def voice_of(network: nn.Module, stft: TorchStft, mixture: Audio, slope: float = 1.0, bias: float = 0.0) -> Audio:
     """The voice in a mixture ``(2, sample)``, shortened as by :func:`cut`."""
     spectrum = stft.spectrum(torch.from_numpy(mixture)[None].to(stft.analysis.device))
-    logits = run_sequence(network, spectrum)
+    logits = run_sequence(network, spectrum, stft.geometry)
     mask = torch.sigmoid(slope * logits.float() + bias)
     return np.asarray(stft.waveform(spectrum * mask)[0].cpu().numpy())
 
 
-def run_sequence(network: nn.Module, spectrum: Tensor) -> Tensor:
-    """Mask logits ``(stream, 2, frame, bin)`` of a complex spectrum of the same shape, from silence on."""
-    logits, _ = network(torch.view_as_real(spectrum), None)
-    return logits
+def run_sequence(network: nn.Module, spectrum: Tensor, geometry: StftGeometry) -> Tensor:
+    """Mask logits ``(stream, 2, frame, bin)`` of a complex spectrum of the same shape, from silence on.
+
+    After the last frame comes silence, for a network that looks ahead.
+    """
+    ahead = functional.pad(torch.view_as_real(spectrum), (0, 0, 0, 0, 0, geometry.look_ahead))
+    logits, _ = network(geometry.level_scale * ahead, None)
+    masked: Tensor = logits[:, :, geometry.look_ahead :]
+    return masked

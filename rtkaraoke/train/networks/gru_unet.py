@@ -4,10 +4,12 @@ One ``forward`` serves training (whole sequences) and streaming (one frame at a 
 takes what it remembers as an argument and returns it, so there is no second implementation to keep in step.
 
 Path of a frame: the powers of left, right, mid and side, the bins below 11 kHz as they are (so that harmonics
-stay apart), those above averaged by four; their logarithms split by running means into what is new within a
-few frames, a few tenths of a second, a second; dense strided convolutions over frequency, 640 -> 160 -> 80 -> 40 -> 20
--> 10, each beside the present frame seeing one that lies further back the deeper it is; a GRU over everything for
-the long context; back up with skips; a sigmoid per channel and bin.
+stay apart), those above averaged; their logarithms split by running means into what is new within a few hundredths
+of a second, a few tenths, a second; dense strided convolutions over frequency, at 46 ms 640 -> 160 -> 80 -> 40 -> 20
+-> 10, each beside the present frame seeing one that lies further back the deeper it is; a GRU for each of 20 bands, a
+GRU over everything; back up with skips; a sigmoid per channel and bin.
+
+With a look-ahead, the frame on that path is the one to be masked, and means of the frames after it are features too.
 
 Tensors are laid out ``(stream, feature, frame, band)``: frequency innermost is what ONNX Runtime's blocked convolutions
 want.
@@ -21,29 +23,59 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-N_BINS = 1025
-FINE_BINS = 512  # kept as they are: 0 to 11 kHz
-COARSE = 4  # bins averaged into one band above that
-N_BANDS = FINE_BINS + (N_BINS - 1 - FINE_BINS) // COARSE  # 640
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.geometry import StftGeometry
+
 POWER_FLOOR = 1e-4  # of |X|^2; full scale is about 2.5e5, so this lies 94 dB below it
 N_VIEWS = 4  # left, right, mid, side
-MEMORY_FRAMES = (2.0, 8.0, 32.0, 170.0)  # time constants of the running means: 12 ms, 46 ms, 0.2 s, 1 s at hop 256
-N_FEATURES = N_VIEWS * (1 + len(MEMORY_FRAMES)) + 1
+PAST_S = (0.012, 0.046, 0.19, 1.0)  # time constants of the running means
+FUTURE_S = (0.046, 0.19)  # of the means over what comes after, where there is a look-ahead
 CHUNK = 64  # frames of a running mean in one matrix product
 LEAK = 0.05
-STRIDES = (4, 2, 2, 2, 2)
-BAND_LEVEL = 3  # after the fourth convolution: 20 bands
+BAND_LEVEL = 3  # the GRU over bands follows the fourth convolution
+LIVE = StftGeometry(44_100, 2048, 256)
 
 
-def typical_log_power() -> Tensor:
-    """Mean log power of music per band ``(band,)``, so that features lie around zero.
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """How the bins of a geometry are laid out for the network: the same in Hz whatever the transform.
 
-    A curve through the means of 60 mixtures, not learned: a gradient for the input of the first convolution would
-    cost a quarter of the training time.
+    ``fine`` bins as they are, up to 11 kHz; above that ``coarse`` bins averaged into one band; the highest is left
+    out. ``stride`` of the first convolution.
     """
-    fine = torch.arange(FINE_BINS, dtype=torch.float32)
-    coarse = FINE_BINS + COARSE * (torch.arange(N_BANDS - FINE_BINS, dtype=torch.float32) + 0.375)
-    return 4.0 - 2.1 * torch.log1p(torch.cat([fine, coarse]) / 8.0)
+
+    n_bins: int
+    fine: int
+    coarse: int
+    stride: int
+
+    @classmethod
+    def of(cls, geometry: StftGeometry) -> "Bands":
+        """Raises :class:`ConfigError` when the transform is no multiple of 1024."""
+        if geometry.n_fft % 1024:
+            raise ConfigError(f"n_fft {geometry.n_fft}: this network wants a multiple of 1024")
+        ratio = geometry.n_fft / 2048
+        return cls(geometry.n_bins, geometry.n_fft // 4, round(4 * ratio), round(4 * ratio))
+
+    @property
+    def n_bands(self) -> int:
+        """Bands at the first convolution's input: 640 at 46 ms."""
+        return self.fine + (self.n_bins - 1 - self.fine) // self.coarse
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bands at the input of each of the five convolutions, and after the last."""
+        return self.n_bands, *(self.n_bands // self.stride // 2**i for i in range(5))
+
+    def typical_log_power(self) -> Tensor:
+        """Mean log power of music per band ``(band,)`` at the level of n_fft 2048, so that features lie around zero.
+
+        A curve through the means of 60 mixtures, not learned: a gradient for the input of the first convolution
+        would cost a quarter of the training time.
+        """
+        fine = torch.arange(self.fine, dtype=torch.float32)
+        coarse = self.fine + self.coarse * (torch.arange(self.n_bands - self.fine, dtype=torch.float32) + 0.375)
+        return 4.0 - 2.1 * torch.log1p(torch.cat([fine, coarse]) / (2 * self.stride))
 
 
 def activate(x: Tensor) -> Tensor:
@@ -97,17 +129,21 @@ class GruUnet(nn.Module):
     ``forward`` takes a spectrum ``(stream, 2, frame, bin, 2)`` and the states of :meth:`initial_states`.
     """
 
-    n_bins = N_BINS
     tilt: Tensor
     ramp: Tensor
 
-    def __init__(self, config: GruUnetConfig = GruUnetConfig()) -> None:
+    def __init__(self, config: GruUnetConfig = GruUnetConfig(), geometry: StftGeometry = LIVE) -> None:
         super().__init__()
-        self.config = config
-        widths = (N_FEATURES, *config.channels)
-        kernels = (9, 4, 4, 4, 4)
-        self.register_buffer("tilt", typical_log_power(), persistent=False)
-        self.register_buffer("ramp", torch.linspace(-1.0, 1.0, N_BANDS).view(1, 1, 1, N_BANDS), persistent=False)
+        self.config, self.geometry, self.bands = config, geometry, Bands.of(geometry)
+        self.past = [seconds / geometry.hop_s for seconds in PAST_S]
+        self.future = [seconds / geometry.hop_s for seconds in FUTURE_S] if geometry.look_ahead else []
+        n_bands = self.bands.n_bands
+        n_features = N_VIEWS * (1 + len(self.past) + len(self.future)) + 1
+        self.widths = (n_features, *config.channels)
+        strides = (self.bands.stride, 2, 2, 2, 2)
+        kernels = (2 * self.bands.stride + 1, 4, 4, 4, 4)
+        self.register_buffer("tilt", self.bands.typical_log_power(), persistent=False)
+        self.register_buffer("ramp", torch.linspace(-1.0, 1.0, n_bands).view(1, 1, 1, n_bands), persistent=False)
         self.down = nn.ModuleList(
             nn.Conv2d(
                 n_in,
@@ -118,7 +154,7 @@ class GruUnet(nn.Module):
                 dilation=(max(back, 1), 1),
             )
             for n_in, n_out, back, kernel, stride in zip(
-                widths, widths[1:], config.back, kernels, STRIDES, strict=False
+                self.widths, config.channels, config.back, kernels, strides, strict=False
             )
         )
         if config.band_hidden:
@@ -126,8 +162,7 @@ class GruUnet(nn.Module):
             self.band_norm = nn.LayerNorm(width)
             self.band_gru = nn.GRU(width, config.band_hidden, batch_first=True)
             self.band_out = nn.Linear(config.band_hidden, width)
-        self.n_deep = N_BANDS // 64
-        flat = config.channels[-1] * self.n_deep
+        flat = config.channels[-1] * self.bands.sizes[-1]
         self.squeeze = nn.Linear(flat, config.hidden)
         self.norm = nn.LayerNorm(config.hidden)  # without it the GRU saturates within a hundred steps and stays so
         self.gru = nn.GRU(config.hidden, config.hidden, batch_first=True)
@@ -137,50 +172,69 @@ class GruUnet(nn.Module):
             nn.Conv2d(n_in, 2 * n_out, (1, 3), padding=(0, 1))
             for n_in, n_out in zip(config.channels[::-1], outs[:-1], strict=False)
         )
-        self.top = nn.Conv2d(config.channels[0], 2 * STRIDES[0], (1, 3), padding=(0, 1))
+        self.top = nn.Conv2d(config.channels[0], 2 * self.bands.stride, (1, 3), padding=(0, 1))
 
     def initial_states(self, n_streams: int) -> dict[str, Tensor]:
         """States before the first frame, all zero, by name."""
-        sizes = [N_BANDS, *(N_BANDS // 4 // 2**i for i in range(4))]
-        widths = (N_FEATURES, *self.config.channels)
+        sizes = self.bands.sizes
         states = {
-            f"down{i}": torch.zeros(n_streams, widths[i], back, sizes[i])
+            f"down{i}": torch.zeros(n_streams, self.widths[i], back, sizes[i])
             for i, back in enumerate(self.config.back)
             if back
         }
-        states["means"] = torch.zeros(n_streams, N_VIEWS * len(MEMORY_FRAMES), 1, N_BANDS)
+        states["means"] = torch.zeros(n_streams, N_VIEWS * len(self.past), 1, sizes[0])
+        if self.geometry.look_ahead:
+            states["ahead"] = torch.zeros(n_streams, N_VIEWS, self.geometry.look_ahead, sizes[0])
         if self.config.band_hidden:
             states["bands"] = torch.zeros(n_streams, sizes[BAND_LEVEL + 1], self.config.band_hidden)
         states["gru"] = torch.zeros(n_streams, 1, self.config.hidden)
         return states
 
-    def features(self, spectrum: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
-        """``(stream, feature, frame, band)`` and the running means after the last frame.
-
-        The slowest mean of each view's log power, what each quicker mean adds to the next slower one, what the
-        frame itself adds to the quickest, and where the band lies.
-        """
+    def log_power(self, spectrum: Tensor) -> Tensor:
+        """``(stream, view, frame, band)``: log power of left, right, mid and side, around zero for music."""
         left, right = spectrum[:, :1], spectrum[:, 1:]
         # mid and side as signals, not from the cross spectrum: the side of a mono song is then exactly zero
         views = (left, right, 0.5 * (left + right), 0.5 * (left - right))
         power = torch.cat([view[..., 0].square() + view[..., 1].square() for view in views], dim=1)
-        fine, coarse = power[..., :FINE_BINS], power[..., FINE_BINS : N_BINS - 1]
-        coarse = coarse.unflatten(-1, (N_BANDS - FINE_BINS, COARSE)).mean(-1)
-        x = (torch.log(torch.cat([fine, coarse], dim=-1) + POWER_FLOOR) - self.tilt) / 3.0
+        bands = self.bands
+        fine, coarse = power[..., : bands.fine], power[..., bands.fine : bands.n_bins - 1]
+        coarse = coarse.unflatten(-1, (bands.n_bands - bands.fine, bands.coarse)).mean(-1)
+        return (torch.log(torch.cat([fine, coarse], dim=-1) + POWER_FLOOR) - self.tilt) / 3.0
+
+    def features(self, spectrum: Tensor, states: dict[str, Tensor], after: dict[str, Tensor]) -> Tensor:
+        """``(stream, feature, frame, band)``; the states it uses are written to ``after``.
+
+        The slowest mean of each view's log power, what each quicker mean adds to the next slower one, what the
+        frame itself adds to the quickest, what the means of later frames differ from it, and where the band lies.
+        """
+        x = self.log_power(spectrum)
+        n_ahead, n_frames = self.geometry.look_ahead, x.shape[2]
+        later = []
+        if n_ahead:
+            known = torch.cat([states["ahead"], x], dim=2)
+            after["ahead"] = known[:, :, n_frames:]
+            x = known[:, :, :n_frames]
+            for frames in self.future:
+                weights = [math.exp(-i / frames) for i in range(n_ahead)]
+                shifted = [w / sum(weights) * known[:, :, i + 1 : i + 1 + n_frames] for i, w in enumerate(weights)]
+                later.append(torch.stack(shifted).sum(0) - x)
         levels = [x]
-        for frames, before in zip(MEMORY_FRAMES, means.chunk(len(MEMORY_FRAMES), dim=1), strict=True):
+        for frames, before in zip(self.past, states["means"].chunk(len(self.past), dim=1), strict=True):
             levels.append(running_mean(x, before, frames))
-        after = torch.cat([level[:, :, -1:] for level in levels[1:]], dim=1)
+        after["means"] = torch.cat([level[:, :, -1:] for level in levels[1:]], dim=1)
         news = [quick - slow for quick, slow in pairwise(levels)]
         where = self.ramp + 0.0 * x[:, :1]  # expand() would fix the number of streams on export
-        return torch.cat([*news, levels[-1], where], dim=1), after
+        return torch.cat([*news, levels[-1], *later, where], dim=1)
 
     def forward(self, spectrum: Tensor, states: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mask logits ``(stream, 2, frame, bin)`` and the states after the last frame; from silence without states."""
+        """Mask logits ``(stream, 2, frame, bin)`` and the states after the last frame; from silence without states.
+
+        With a look-ahead, the logits at frame ``t`` are for frame ``t - look_ahead``.
+        """
         states = states or {k: v.to(spectrum.device) for k, v in self.initial_states(len(spectrum)).items()}
         after: dict[str, Tensor] = {}
         with torch.autocast(spectrum.device.type, enabled=False):  # half precision would blur the running means
-            x, after["means"] = self.features(spectrum, states["means"])
+            x = self.features(spectrum, states, after)
         skips = []
         for i, layer in enumerate(self.down):
             if back := self.config.back[i]:
@@ -194,12 +248,12 @@ class GruUnet(nn.Module):
         flat = self.norm(self.squeeze(x.transpose(1, 2).flatten(2)))
         flat, hidden = self.gru(flat, states["gru"].transpose(0, 1).contiguous())
         after["gru"] = hidden.transpose(0, 1)
-        x = self.expand(flat).unflatten(2, (-1, self.n_deep)).transpose(1, 2)
+        x = self.expand(flat).unflatten(2, (-1, self.bands.sizes[-1])).transpose(1, 2)
         for layer, skip in zip(self.up, skips[:0:-1], strict=True):
             x = interleave(activate(layer(x + skip)), 2)
-        logits = interleave(self.top(x + skips[0]), STRIDES[0])
-        fine, coarse = logits[..., :FINE_BINS], logits[..., FINE_BINS:]
-        coarse = torch.stack([coarse] * COARSE, dim=-1).flatten(-2)
+        logits = interleave(self.top(x + skips[0]), self.bands.stride)
+        fine, coarse = logits[..., : self.bands.fine], logits[..., self.bands.fine :]
+        coarse = torch.stack([coarse] * self.bands.coarse, dim=-1).flatten(-2)
         return torch.cat([fine, coarse, coarse[..., -1:]], dim=-1), after
 
     def over_time(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
