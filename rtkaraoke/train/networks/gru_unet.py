@@ -6,8 +6,8 @@ takes what it remembers as an argument and returns it, so there is no second imp
 Path of a frame: the powers of left, right, mid and side, the bins below 11 kHz as they are (so that harmonics
 stay apart), those above averaged; their logarithms split by running means into what is new within a few hundredths
 of a second, a few tenths, a second; dense strided convolutions over frequency, at 46 ms 640 -> 160 -> 80 -> 40 -> 20
--> 10, each beside the present frame seeing one that lies further back the deeper it is; a GRU for each of 20 bands, a
-GRU over everything; back up with skips; a sigmoid per channel and bin.
+-> 10, each beside the present frame seeing one that lies further back the deeper it is; a GRU over everything for
+the long context; back up with skips; a sigmoid per channel and bin.
 
 With a look-ahead, the frame on that path is the one to be masked, and means of the frames after it are features too.
 
@@ -28,11 +28,9 @@ from rtkaraoke.geometry import StftGeometry
 
 POWER_FLOOR = 1e-4  # of |X|^2; full scale is about 2.5e5, so this lies 94 dB below it
 N_VIEWS = 4  # left, right, mid, side
-PAST_S = (0.012, 0.046, 0.19, 1.0)  # time constants of the running means
-FUTURE_S = (0.046, 0.19)  # of the means over what comes after, where there is a look-ahead
+FUTURE_S = (0.046, 0.19)  # time constants of the means over what comes after, where there is a look-ahead
 CHUNK = 64  # frames of a running mean in one matrix product
 LEAK = 0.05
-BAND_LEVEL = 3  # the GRU over bands follows the fourth convolution
 LIVE = StftGeometry(44_100, 2048, 256)
 
 
@@ -113,14 +111,14 @@ class GruUnetConfig:
         How many frames before the present one the second frame lies that each of them sees; 0 for none.
     hidden : int
         Units of the GRU; its state is bounded by one.
-    band_hidden : int
-        Units of the GRU that runs over the frames of each of 20 bands, the same for all; 0 for none.
+    memory_s : tuple of float
+        Time constants of the running means, in seconds, rising.
     """
 
     channels: tuple[int, ...] = (48, 64, 96, 128, 128)
     back: tuple[int, ...] = (0, 2, 4, 6, 8)
     hidden: int = 256
-    band_hidden: int = 0
+    memory_s: tuple[float, ...] = (0.012, 0.046, 0.19, 1.0)
 
 
 class GruUnet(nn.Module):
@@ -135,7 +133,7 @@ class GruUnet(nn.Module):
     def __init__(self, config: GruUnetConfig = GruUnetConfig(), geometry: StftGeometry = LIVE) -> None:
         super().__init__()
         self.config, self.geometry, self.bands = config, geometry, Bands.of(geometry)
-        self.past = [seconds / geometry.hop_s for seconds in PAST_S]
+        self.past = [seconds / geometry.hop_s for seconds in config.memory_s]
         self.future = [seconds / geometry.hop_s for seconds in FUTURE_S] if geometry.look_ahead else []
         n_bands = self.bands.n_bands
         n_features = N_VIEWS * (1 + len(self.past) + len(self.future)) + 1
@@ -157,11 +155,6 @@ class GruUnet(nn.Module):
                 self.widths, config.channels, config.back, kernels, strides, strict=False
             )
         )
-        if config.band_hidden:
-            width = config.channels[BAND_LEVEL]
-            self.band_norm = nn.LayerNorm(width)
-            self.band_gru = nn.GRU(width, config.band_hidden, batch_first=True)
-            self.band_out = nn.Linear(config.band_hidden, width)
         flat = config.channels[-1] * self.bands.sizes[-1]
         self.squeeze = nn.Linear(flat, config.hidden)
         self.norm = nn.LayerNorm(config.hidden)  # without it the GRU saturates within a hundred steps and stays so
@@ -182,11 +175,10 @@ class GruUnet(nn.Module):
             for i, back in enumerate(self.config.back)
             if back
         }
-        states["means"] = torch.zeros(n_streams, N_VIEWS * len(self.past), 1, sizes[0])
+        if self.past:
+            states["means"] = torch.zeros(n_streams, N_VIEWS * len(self.past), 1, sizes[0])
         if self.geometry.look_ahead:
             states["ahead"] = torch.zeros(n_streams, N_VIEWS, self.geometry.look_ahead, sizes[0])
-        if self.config.band_hidden:
-            states["bands"] = torch.zeros(n_streams, sizes[BAND_LEVEL + 1], self.config.band_hidden)
         states["gru"] = torch.zeros(n_streams, 1, self.config.hidden)
         return states
 
@@ -219,9 +211,10 @@ class GruUnet(nn.Module):
                 shifted = [w / sum(weights) * known[:, :, i + 1 : i + 1 + n_frames] for i, w in enumerate(weights)]
                 later.append(torch.stack(shifted).sum(0) - x)
         levels = [x]
-        for frames, before in zip(self.past, states["means"].chunk(len(self.past), dim=1), strict=True):
-            levels.append(running_mean(x, before, frames))
-        after["means"] = torch.cat([level[:, :, -1:] for level in levels[1:]], dim=1)
+        for i, frames in enumerate(self.past):
+            levels.append(running_mean(x, states["means"][:, i * N_VIEWS : (i + 1) * N_VIEWS], frames))
+        if self.past:
+            after["means"] = torch.cat([level[:, :, -1:] for level in levels[1:]], dim=1)
         news = [quick - slow for quick, slow in pairwise(levels)]
         where = self.ramp + 0.0 * x[:, :1]  # expand() would fix the number of streams on export
         return torch.cat([*news, levels[-1], *later, where], dim=1)
@@ -241,9 +234,6 @@ class GruUnet(nn.Module):
                 x = torch.cat([states[f"down{i}"].to(x.dtype).contiguous(memory_format=torch.channels_last), x], dim=2)
                 after[f"down{i}"] = x.narrow(2, x.shape[2] - back, back)
             x = activate(layer(x))
-            if i == BAND_LEVEL and self.config.band_hidden:
-                memory, after["bands"] = self.over_time(x, states["bands"])
-                x = x + memory
             skips.append(x)
         flat = self.norm(self.squeeze(x.transpose(1, 2).flatten(2)))
         flat, hidden = self.gru(flat, states["gru"].transpose(0, 1).contiguous())
@@ -255,14 +245,6 @@ class GruUnet(nn.Module):
         fine, coarse = logits[..., : self.bands.fine], logits[..., self.bands.fine :]
         coarse = torch.stack([coarse] * self.bands.coarse, dim=-1).flatten(-2)
         return torch.cat([fine, coarse, coarse[..., -1:]], dim=-1), after
-
-    def over_time(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """What the GRU of the bands makes of ``x`` ``(stream, feature, frame, band)``, and its state after that."""
-        n_bands = x.shape[3]
-        rows = self.band_norm(x.permute(0, 3, 2, 1)).flatten(0, 1)
-        rows, hidden = self.band_gru(rows, before.flatten(0, 1)[None])
-        memory = self.band_out(rows).unflatten(0, (-1, n_bands)).permute(0, 3, 2, 1)
-        return memory, hidden[0].unflatten(0, (-1, n_bands))
 
 
 def interleave(x: Tensor, n: int) -> Tensor:
