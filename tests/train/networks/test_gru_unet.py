@@ -1,0 +1,104 @@
+"""The network: what it may see, what it remembers, and that one forward serves sequences and single frames."""
+
+import pytest
+import torch
+
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.geometry import StftGeometry
+from rtkaraoke.train.networks.gru_unet import Bands, GruUnet, GruUnetConfig, interleave, running_mean
+
+TINY = GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(1, 2, 0, 3, 1), hidden=12)
+GEOMETRIES = [StftGeometry(44_100, 2048, 256), StftGeometry(44_100, 4096, 1024, 3), StftGeometry(44_100, 1024, 128, 1)]
+N_FRAMES = 9
+
+
+def network_of(geometry, config=TINY):
+    torch.manual_seed(0)
+    return GruUnet(config, geometry).eval()
+
+
+def spectra(geometry, seed=1):
+    return 20 * torch.randn(2, 2, N_FRAMES, geometry.n_bins, 2, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_frame_by_frame_is_the_whole_sequence(geometry):
+    network, spectrum = network_of(geometry), spectra(geometry)
+    with torch.no_grad():
+        whole, last = network(spectrum)
+        states, frames = network.initial_states(2), []
+        for t in range(N_FRAMES):
+            logits, states = network(spectrum[:, :, t : t + 1], states)
+            frames.append(logits)
+    torch.testing.assert_close(torch.cat(frames, dim=2), whole, atol=1e-5, rtol=0)
+    assert states.keys() == last.keys() == network.initial_states(2).keys()
+    for name, state in states.items():
+        torch.testing.assert_close(state, last[name], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_no_mask_depends_on_later_frames(geometry):
+    network, spectrum = network_of(geometry), spectra(geometry)
+    other = torch.cat([spectrum[:, :, :5], spectra(geometry, seed=2)[:, :, 5:]], dim=2)
+    with torch.no_grad():
+        before, after = network(spectrum)[0], network(other)[0]
+    assert torch.equal(before[:, :, :5], after[:, :, :5])
+    assert not torch.equal(before[:, :, 5], after[:, :, 5])
+
+
+def test_a_look_ahead_masks_the_frame_that_lies_back():
+    """The logits of a frame follow what happens in the band that is loud ``look_ahead`` frames before."""
+    geometry = StftGeometry(44_100, 2048, 256, 3)
+    network = network_of(geometry, GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(0,) * 5, hidden=12, memory_s=()))
+    spectrum = spectra(geometry)
+    with torch.no_grad():
+        states: dict[str, torch.Tensor] = {}
+        x = network.features(spectrum, network.initial_states(2), states)
+        views = network.log_power(spectrum)
+    torch.testing.assert_close(x[:, :4, 3:], views[:, :, :-3])
+    torch.testing.assert_close(states["ahead"], views[:, :, -3:])
+    nearly_there = torch.stack([views[:, :, i + 1 : i + 1 + N_FRAMES - 3] for i in range(3)]).mean(0)
+    assert (x[:, 4:8, 3:] + x[:, :4, 3:] - nearly_there).abs().mean() < 0.1  # a mean of them, nearly equal weights
+
+
+@pytest.mark.parametrize("n_frames", [1, 63, 64, 65, 200])
+def test_running_mean_is_the_recursion(n_frames):
+    x, mean = torch.randn(1, 2, n_frames, 5), torch.randn(1, 2, 1, 5)
+    keep, wanted, frame = torch.exp(torch.tensor(-1 / 7.0)), [], mean
+    for t in range(n_frames):
+        frame = keep * frame + (1 - keep) * x[:, :, t : t + 1]
+        wanted.append(frame)
+    torch.testing.assert_close(running_mean(x, mean, 7.0), torch.cat(wanted, dim=2), atol=1e-5, rtol=1e-4)
+
+
+def test_interleave_places_neighbours_beside_each_other():
+    low, high = torch.zeros(1, 3, 2, 4), torch.ones(1, 3, 2, 4)
+    out = interleave(torch.cat([low, high], dim=1), 2)
+    assert torch.equal(out, torch.tensor([0.0, 1.0] * 4).expand(1, 3, 2, 8))
+
+
+def test_bands_are_the_same_in_hz_at_every_transform():
+    live, longer = Bands.of(StftGeometry(44_100, 2048, 256)), Bands.of(StftGeometry(44_100, 4096, 1024))
+    assert live.sizes == (640, 160, 80, 40, 20, 10)
+    assert longer.sizes == (1152, 144, 72, 36, 18, 9)
+    assert longer.fine / 4096 == live.fine / 2048
+    curve = longer.typical_log_power()[: longer.fine : 2]
+    torch.testing.assert_close(curve, live.typical_log_power()[: live.fine])
+
+
+def test_a_transform_that_does_not_fit_is_refused():
+    with pytest.raises(ConfigError, match=r"n_fft 1536.*multiple of 1024"):
+        GruUnet(TINY, StftGeometry(44_100, 1536, 256))
+
+
+def test_states_stay_bounded_and_silence_calms_them():
+    geometry = GEOMETRIES[0]
+    network = network_of(geometry)
+    states = network.initial_states(1)
+    with torch.no_grad():
+        for level in (1e5, 0.0, 1e-6, 1e5):
+            for _ in range(50):
+                logits, states = network(level * spectra(geometry)[:1, :, :1], states)
+                assert torch.isfinite(logits).all()
+    assert states["gru"].abs().max() <= 1.0
+    assert max(state.abs().max() for state in states.values()) < 50.0
