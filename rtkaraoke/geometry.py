@@ -2,8 +2,9 @@
 
 A network is trained at one rate with one hop. At another rate the hop is the integer nearest to the same
 *duration* whose prime factors are all at most 31 (an FFT of 8 x 557 takes nine times as long as one of
-8 x 558), and ``n_fft`` the same multiple of it. Bin spacing and frame rate stay put within 0.5 % at the usual rates
-(1.5 % at any from 16 kHz up), so one network serves every rate without a resampler and without a resampler's delay.
+8 x 558), and ``n_fft`` and the window are the same multiples of it. Bin spacing and frame rate stay put within 0.5 %
+at the usual rates (1.5 % at any from 16 kHz up), so one network serves every rate without a resampler and without a
+resampler's delay.
 """
 
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ class StftGeometry:
     sample_rate : int
         In Hz.
     n_fft : int
-        Length of the transform and of the analysis window; even, at least two hops.
+        Length of the transform; even, at least two hops.
     hop : int
         Step between frames.
     look_ahead : int
         Frames that the network may see beyond the frame that it masks.
+    window : int
+        Length of the analysis window, at least two hops; what the transform has more is zeros. 0 stands for ``n_fft``.
 
     Raises
     ------
@@ -40,8 +43,11 @@ class StftGeometry:
     n_fft: int
     hop: int
     look_ahead: int = 0
+    window: int = 0
 
     def __post_init__(self) -> None:
+        if self.window == 0:
+            object.__setattr__(self, "window", self.n_fft)
         if not MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE:
             raise GeometryError(
                 f"a sample rate of {self.sample_rate} Hz is outside {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz: "
@@ -53,6 +59,11 @@ class StftGeometry:
             raise GeometryError(f"n_fft {self.n_fft} with hop {self.hop}: n_fft must be even and at least two hops")
         if self.look_ahead < 0:
             raise GeometryError(f"a look-ahead of {self.look_ahead} hops: it must be 0 or more")
+        if not 2 * self.hop <= self.window <= self.n_fft:
+            raise GeometryError(
+                f"a window of {self.window} samples with hop {self.hop} and n_fft {self.n_fft}: "
+                "it must have two hops or more, and fit into n_fft"
+            )
 
     @property
     def n_bins(self) -> int:
@@ -80,8 +91,8 @@ class StftGeometry:
 
     @property
     def level_scale(self) -> float:
-        """Factor that brings a spectrum of this geometry to the level of one with n_fft 2048."""
-        return 2048 / self.n_fft
+        """Factor that brings a spectrum of this geometry to the level of one whose window has 2048 samples."""
+        return 2048 / self.window
 
     def at_rate(self, sample_rate: int) -> "StftGeometry":
         """The same geometry in seconds at another ``sample_rate`` (Hz).
@@ -89,22 +100,24 @@ class StftGeometry:
         Raises
         ------
         GeometryError
-            When the rate is outside the supported range, or ``n_fft`` is no multiple of the hop.
+            When the rate is outside the supported range, or ``n_fft`` or the window is no multiple of the hop.
         """
         if sample_rate == self.sample_rate:
             return self
-        if self.n_fft % self.hop:
-            raise GeometryError(
-                f"n_fft {self.n_fft} is no multiple of the hop {self.hop}: "
-                f"this network runs at its own {self.sample_rate} Hz only"
-            )
+        for name, length in (("n_fft", self.n_fft), ("the window's length", self.window)):
+            if length % self.hop:
+                raise GeometryError(
+                    f"{name} {length} is no multiple of the hop {self.hop}: "
+                    f"this network runs at its own {self.sample_rate} Hz only"
+                )
         if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
             raise GeometryError(
                 f"a sample rate of {sample_rate} Hz is outside {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz: "
                 "convert the audio to 44100 or 48000 Hz first"
             )
         hop = nearest_smooth(sample_rate * self.hop / self.sample_rate)
-        return StftGeometry(sample_rate, hop * (self.n_fft // self.hop), hop, self.look_ahead)
+        n_fft, window = (hop * (length // self.hop) for length in (self.n_fft, self.window))
+        return StftGeometry(sample_rate, n_fft, hop, self.look_ahead, window)
 
 
 def nearest_smooth(value: float) -> int:

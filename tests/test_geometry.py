@@ -51,6 +51,8 @@ def test_look_ahead_is_part_of_the_latency() -> None:
         ((44_100, 511, 256), "n_fft 511"),
         ((44_100, 2047, 256), "n_fft 2047"),
         ((44_100, 2048, 256, -1), "look-ahead of -1"),
+        ((44_100, 2048, 256, 0, 511), "window of 511"),
+        ((44_100, 2048, 256, 0, 2049), "window of 2049"),
     ],
 )
 def test_what_cannot_work_is_refused_with_value_and_rule(values: tuple[int, ...], words: str) -> None:
@@ -73,3 +75,14 @@ def test_an_uneven_geometry_runs_at_its_own_rate_only() -> None:
 @pytest.mark.parametrize("sample_rate", [16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000])
 def test_common_rates_keep_half_a_percent(sample_rate: int) -> None:
     assert REFERENCE.at_rate(sample_rate).hop_s == pytest.approx(REFERENCE.hop_s, rel=0.005)
+
+
+def test_a_window_shorter_than_the_transform_keeps_its_duration() -> None:
+    padded = StftGeometry(44_100, 8192, 512, window=2048)
+    assert (padded.n_bins, padded.latency, padded.level_scale) == (4097, 1024, 1.0)
+    half = padded.at_rate(22_050)
+    assert (half.n_fft, half.window, half.hop, half.level_scale) == (4096, 1024, 256, 2.0)
+    assert padded.at_rate(48_000).window == 4 * padded.at_rate(48_000).hop
+    assert REFERENCE.window == REFERENCE.n_fft
+    with pytest.raises(GeometryError, match="window's length 2000"):
+        StftGeometry(44_100, 8192, 512, window=2000).at_rate(48_000)

@@ -100,13 +100,14 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     mask, smoothed = (np.zeros((n_channels, n_bins), np.float32) for _ in range(2))
     meter = np.zeros((n_channels, 2))
     dry_gain, voice_gain = np.array([1.0, 1.0, 0.0]), np.array([-1.0, -1.0, 0.0])
-    shape = network.info.strength, network.info.bias
+    info = network.info
+    shape = info.strength, info.bias, info.alpha, info.theta
     limiter = np.ones(1)
 
     def copy() -> None:
         kernels.take_in(block, out, meter)
         kernels.mix_hop(
-            out, out, voice, 0, hop, delay, 0, stft.history, geometry.n_fft - hop, voice_hop, dry_gain, voice_gain
+            out, out, voice, 0, hop, delay, 0, stft.history, geometry.window - hop, voice_hop, dry_gain, voice_gain
         )
         kernels.limit(out, out, limiter, 1.0, 0.999)
         kernels.measure(out, meter)
@@ -116,7 +117,7 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
         kernels.scale_spectrum(spectrum, geometry.level_scale, levelled)
 
     def synthesise() -> None:
-        kernels.shape_mask(mask, smoothed, *shape, 0.0, 0.0, 0.0)
+        kernels.shape_mask(mask, smoothed, *shape, 0.0)
         stft.synthesise(spectrum, mask, voice_hop)
 
     stages = {

@@ -76,7 +76,7 @@ def show_config(*, common: Common | None = None, json: JsonFlag = False) -> None
                 value = plugin.get(name)
                 values["plugins", plugin.name, name] = parameter.choices[int(value)] if parameter.choices else value
     origins = dict.fromkeys(values, "default")
-    for name in ("strength", "bias"):
+    for name in ("strength", "bias", "alpha", "theta"):
         origins["plugins", "vocal_remover", name] = f"network {network.info.name}"
     origins |= {key: origin for key, origin in settings.origins.items() if key in values}
     if json:

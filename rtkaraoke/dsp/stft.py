@@ -13,7 +13,8 @@ class StreamingStft:
 
     The caller writes the newest hop into ``history[:, -hop:]``, then calls :meth:`analyse`. What
     :meth:`synthesise` returns for a frame is the hop *before* the newest one of that frame: with a mask of ones it
-    is the input, one hop later, to -120 dB.
+    is the input, one hop later, to -120 dB. Where the transform is longer than the window, zeros come first, so that
+    the newest sample is the last of the frame in any case.
 
     Parameters
     ----------
@@ -22,15 +23,15 @@ class StreamingStft:
 
     Attributes
     ----------
-    history : ndarray, float32 ``(channel, n_fft)``
+    history : ndarray, float32 ``(channel, window)``
         The samples under the analysis window, newest last.
     """
 
     def __init__(self, geometry: StftGeometry, n_channels: int) -> None:
         self.geometry = geometry
-        self.history = np.zeros((n_channels, geometry.n_fft), np.float32)
+        self.history = np.zeros((n_channels, geometry.window), np.float32)
         self._analysis, self._synthesis = window_pair(geometry)
-        self._frame = np.zeros_like(self.history)
+        self._frame = np.zeros((n_channels, geometry.n_fft), np.float32)
         self._masked = np.zeros((n_channels, geometry.n_bins), np.complex64)
         self._overlap = np.zeros((n_channels, geometry.hop), np.float32)
 

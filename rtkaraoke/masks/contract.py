@@ -53,11 +53,11 @@ def read_contract(session: Any, source: str) -> tuple[ModelInfo, Signature]:
         info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, source)
     except GeometryError as error:
         raise ModelError(
-            f"{source}: the metadata's sample_rate, n_fft, hop or look_ahead cannot work: {error}"
+            f"{source}: the metadata's sample_rate, n_fft, hop, look_ahead or window cannot work: {error}"
         ) from None
     inputs = {value.name: value for value in session.get_inputs()}
     outputs = {value.name: value for value in session.get_outputs()}
-    signature = Signature(info.n_channels, info.geometry.n_bins, _states(inputs, outputs, source))
+    signature = Signature(info.n_channels, info.n_bins, _states(inputs, outputs, source))
     _check_tensor(inputs["spectrum"], signature.spectrum_shape, source)
     _check_tensor(outputs["mask"], signature.spectrum_shape[:2], source)
     for name, shape in signature.states.items():
@@ -108,7 +108,7 @@ def _check_tensor(value: Any, wanted: tuple[int, ...], source: str) -> None:
     if not fits:
         raise ModelError(
             f"{source}: {value.name!r} has the shape {_shown(shape)}, wanted {_shown(('stream', *wanted))} "
-            "(channels and bins = n_fft / 2 + 1 as in the metadata)"
+            "(channels and bins, n_fft / 2 + 1 unless n_bins says so, as in the metadata)"
         )
     if isinstance(shape[0], int):
         raise ModelError(

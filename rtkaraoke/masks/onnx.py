@@ -164,7 +164,7 @@ class OnnxMask:
         return self._bound[self._active].device
 
     def step(self, spectrum: Spectrum, mask: Mask) -> None:
-        """Read ``spectrum`` ``(channel, bin)`` at the level of n_fft 2048, fill ``mask`` ``(channel, bin)``.
+        """Read ``spectrum`` ``(channel, bin)`` at the network's level, fill ``mask`` ``(channel, bin)``.
 
         One or two channels, whatever the network has: a mono network hears the mean of two channels and masks both,
         a stereo network hears one channel twice and its two masks are averaged. Bins beyond the network's last get

@@ -6,7 +6,8 @@ A network is an ONNX file. One run of it is one *step*: one STFT frame in, one m
 tensor             shape, dtype                                            meaning
 =================  ======================================================  =========================================
 ``spectrum``       (stream, channel, bin, 2) float32                       real and imaginary part of the frame
-                                                                           that ends now, at the level of n_fft 2048
+                                                                           that ends now, at the level of a window
+                                                                           of 2048 samples
 ``state_<name>``   (stream, ...) float32                                   what the network remembers; zero at first
 ``mask``           (stream, channel, bin) float32 in [0, 1]                the share of the voice in the frame that
                                                                            lies ``look_ahead`` hops back
@@ -43,7 +44,12 @@ class ModelInfo:
 
     ``geometry`` is at the network's reference rate. ``scores`` maps a figure's name to dB, as measured on the
     validation songs. ``non_commercial`` is true when any training data forbids commercial use. ``strength`` and
-    ``bias`` are the slope and bias of the mask's logit that its makers recommend.
+    ``bias`` are the slope and bias of the mask's logit that its makers recommend, ``alpha`` and ``theta`` likewise the
+    threshold of a binary mask and the floor of a soft one (see :func:`rtkaraoke.dsp.kernels.shape_mask`). ``n_bins``
+    is how many of the spectrum's bins, from the lowest, the network sees and masks; 0 stands for all of them.
+
+    In a file's metadata, the geometry's window, ``n_bins``, ``alpha`` and ``theta`` may be left out where they are
+    n_fft, all, 0 and 0.
     """
 
     name: str
@@ -57,6 +63,13 @@ class ModelInfo:
     strength: float = 1.0
     bias: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
+    n_bins: int = 0
+    alpha: float = 0.0
+    theta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.n_bins == 0:
+            object.__setattr__(self, "n_bins", self.geometry.n_bins)
 
     def to_metadata(self) -> dict[str, str]:
         """The ``metadata_props`` of an ONNX file, all values strings."""
@@ -77,6 +90,13 @@ class ModelInfo:
             "bias": self.bias,
             "scores": json.dumps(self.scores),
         }
+        optional: dict[str, tuple[float, float]] = {  # found, and what it is when left out
+            "window": (self.geometry.window, self.geometry.n_fft),
+            "n_bins": (self.n_bins, self.geometry.n_bins),
+            "alpha": (self.alpha, 0.0),
+            "theta": (self.theta, 0.0),
+        }
+        values |= {key: found for key, (found, usual) in optional.items() if found != usual}
         return {METADATA_PREFIX + key: str(value) for key, value in values.items()}
 
     @classmethod
@@ -98,7 +118,9 @@ class ModelInfo:
                     "or one exported without `rtkaraoke export`"
                 ) from None
 
-        def integer(key: str, lowest: int) -> int:
+        def integer(key: str, lowest: int, default: int | None = None) -> int:
+            if default is not None and METADATA_PREFIX + key not in metadata:
+                return default
             value = text(key)
             try:
                 number = int(value)
@@ -111,7 +133,9 @@ class ModelInfo:
                 )
             return number
 
-        def number(key: str, lowest: float, highest: float) -> float:
+        def number(key: str, lowest: float, highest: float, default: float | None = None) -> float:
+            if default is not None and METADATA_PREFIX + key not in metadata:
+                return default
             value = text(key)
             try:
                 found = float(value)
@@ -131,8 +155,18 @@ class ModelInfo:
                 "export the network again with this version of rtkaraoke"
             )
         geometry = StftGeometry(
-            integer("sample_rate", 1), integer("n_fft", 2), integer("hop", 1), integer("look_ahead", 0)
+            integer("sample_rate", 1),
+            integer("n_fft", 2),
+            integer("hop", 1),
+            integer("look_ahead", 0),
+            integer("window", 2, default=0),
         )
+        n_bins = integer("n_bins", 1, default=geometry.n_bins)
+        if n_bins > geometry.n_bins:
+            raise ModelError(
+                f"{source}: metadata field {METADATA_PREFIX + 'n_bins'!r} is '{n_bins}', "
+                f"wanted {geometry.n_bins} (n_fft / 2 + 1) or less"
+            )
         n_channels = integer("n_channels", 1)
         if n_channels > 2:
             raise ModelError(f"{source}: metadata field 'n_channels' is {n_channels}, wanted 1 or 2")
@@ -154,6 +188,9 @@ class ModelInfo:
             strength=number("strength", *STRENGTH_RANGE),
             bias=number("bias", *BIAS_RANGE),
             scores=scores,
+            n_bins=n_bins,
+            alpha=number("alpha", 0.0, 1.0, default=0.0),
+            theta=number("theta", 0.0, 1.0, default=0.0),
         )
 
 
@@ -167,7 +204,7 @@ class MaskModel(Protocol):
     geometry: StftGeometry  #: at the rate it was prepared for
 
     def step(self, spectrum: Spectrum, mask: Mask) -> None:
-        """Read ``spectrum`` ``(channel, bin)`` at the level of n_fft 2048 and fill ``mask`` ``(channel, bin)``.
+        """Read ``spectrum`` ``(channel, bin)`` at the network's level and fill ``mask`` ``(channel, bin)``.
 
         Both have ``geometry.n_bins`` bins: fitting them to the network's own number of bins (zeros in, the last
         mask value out) and mono to stereo is the model's affair.

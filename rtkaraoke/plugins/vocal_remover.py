@@ -38,7 +38,7 @@ class VocalRemover(Parameters):
     Parameters
     ----------
     network : MaskNetwork
-        What decides which part of each bin is voice. Its recommended strength and bias are the defaults.
+        What decides which part of each bin is voice. Its recommended strength, bias, alpha and theta are the defaults.
     threaded : bool
         Whether masks are computed on a thread of its own and may come late (live), or are waited for (files).
     fallback : str
@@ -85,8 +85,8 @@ class VocalRemover(Parameters):
                 Parameter("vocals", "dB", REMOVED_DB, 0.0, REMOVED_DB, "level of the voice; the lowest is none"),
                 Parameter("strength", "", *STRENGTH_RANGE, info.strength, "slope of the mask's logit"),
                 Parameter("bias", "", *BIAS_RANGE, info.bias, "bias of the mask's logit: above 0 removes more"),
-                Parameter("alpha", "", 0.0, 1.0, 0.0, "confidence threshold of a binary mask; 0 keeps it soft"),
-                Parameter("theta", "", 0.0, 1.0, 0.0, "floor under which the mask is 0"),
+                Parameter("alpha", "", 0.0, 1.0, info.alpha, "confidence threshold of a binary mask; 0 keeps it soft"),
+                Parameter("theta", "", 0.0, 1.0, info.theta, "floor under which the mask is 0"),
                 Parameter("smoothing", "ms", 0.0, 500.0, 0.0, "time constant of the mask's average over time"),
                 Parameter("solo", "", 0, 1, 0, "the voice alone", ("off", "on")),
                 Parameter("bypass", "", 0, 1, 0, "the input, delayed", ("off", "on")),
@@ -191,7 +191,7 @@ class VocalRemover(Parameters):
     def process(self, block: Block, out: Block) -> None:
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
         hop, n_samples = self._geometry.hop, block.shape[1]
-        history_start = self._geometry.n_fft - hop
+        history_start = self._geometry.window - hop
         start = 0
         while start < n_samples:
             if self._fill == 0 and self._submitted:

@@ -27,9 +27,10 @@ class TorchStft(nn.Module):
 
     def spectrum(self, audio: Tensor) -> Tensor:
         """Complex ``(..., frame, bin)`` of real ``(..., sample)``; whole hops only, the rest is dropped."""
-        n_fft, hop = self.geometry.n_fft, self.geometry.hop
-        frames = functional.pad(audio, (n_fft - hop, 0)).unfold(-1, n_fft, hop)
-        return torch.fft.rfft(frames * self.analysis)
+        n_fft, window, hop = self.geometry.n_fft, self.geometry.window, self.geometry.hop
+        frames = functional.pad(audio, (window - hop, 0)).unfold(-1, window, hop)
+        windowed = frames * self.analysis
+        return torch.fft.rfft(functional.pad(windowed, (n_fft - window, 0)) if window < n_fft else windowed)
 
     def waveform(self, spectrum: Tensor) -> Tensor:
         """Real ``(..., (frame - 1) * hop)`` of ``(..., frame, bin)``, in time with the analysed signal.

@@ -10,6 +10,7 @@ from rtkaraoke.geometry import StftGeometry
 
 pytestmark = pytest.mark.kernels
 REFERENCE = StftGeometry(44_100, 2048, 256)
+PADDED = StftGeometry(44_100, 8192, 512, window=2048)  # of the CNN with ideal binary mask (Lin et al. 2018)
 RATES = [16_000, 32_000, 44_100, 48_000, 96_000]
 
 
@@ -29,8 +30,9 @@ def stream(stft: StreamingStft, audio: NDArray[np.float32], mask: float) -> tupl
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
-def test_window_pair_reconstructs_one_hop_later(sample_rate: int) -> None:
-    geometry = REFERENCE.at_rate(sample_rate)
+@pytest.mark.parametrize("reference", [REFERENCE, PADDED, StftGeometry(44_100, 2048, 512)])
+def test_window_pair_reconstructs_one_hop_later(reference: StftGeometry, sample_rate: int) -> None:
+    geometry = reference.at_rate(sample_rate)
     audio = np.random.default_rng(0).standard_normal((2, 40 * geometry.hop)).astype(np.float32)
     _, voice = stream(StreamingStft(geometry, 2), audio, 1.0)
     error = voice[:, geometry.hop :] - audio[:, : voice.shape[1] - geometry.hop]
@@ -52,6 +54,17 @@ def test_spectra_are_those_of_numpy() -> None:
     for n, spectrum in enumerate(spectra):
         end = 2048 + (n + 1) * 256
         np.testing.assert_allclose(spectrum, np.fft.rfft(padded[:, end - 2048 : end] * analysis), atol=2e-4)
+
+
+def test_zeros_come_before_a_window_shorter_than_the_transform() -> None:
+    audio = np.random.default_rng(1).standard_normal((2, 10 * 512)).astype(np.float32)
+    spectra, _ = stream(StreamingStft(PADDED, 2), audio, 1.0)
+    analysis, _ = window_pair(PADDED)
+    padded = np.pad(audio, ((0, 0), (2048, 0)))
+    for n, spectrum in enumerate(spectra):
+        end = 2048 + (n + 1) * 512
+        frame = np.pad(padded[:, end - 2048 : end] * analysis, ((0, 0), (8192 - 2048, 0)))
+        np.testing.assert_allclose(spectrum, np.fft.rfft(frame), atol=2e-4)
 
 
 def test_mask_scales_the_voice() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from rtkaraoke.errors import GeometryError, ProviderError
+from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.onnx import Network, OnnxMask, load_model, shipped_models
 from tests.support.cards import BreakableSession, FakeCard
 from tests.support.networks import constant_mask, stateful_mask, stateful_oracle
@@ -312,6 +313,21 @@ def test_the_network_says_what_its_metadata_say(tmp_path: Path) -> None:
     assert network.notes == []
     assert network.open(48_000).geometry.latency == 4 * 16
     assert network.open(96_000).geometry.hop == 32
+
+
+def test_padded_transform_lowest_bins_alpha_and_theta_are_read_from_the_file(tmp_path: Path) -> None:
+    own = {"sample_rate": 44_100, "n_fft": 8192, "hop": 512, "window": 2048, "n_bins": 2049, "n_channels": 1}
+    path = constant_mask(tmp_path / "cnn.onnx", 0.25, **own, alpha=0.5, theta=0.15)
+    info = load_model(path, "cpu").info
+    assert info.geometry == StftGeometry(44_100, 8192, 512, window=2048)
+    assert (info.n_bins, info.geometry.n_bins, info.alpha, info.theta) == (2049, 4097, 0.5, 0.15)
+    model = load_model(path, "cpu").open(44_100)
+    mask = np.zeros((2, 4097), np.float32)
+    model.step(np.ones_like(mask, np.complex64), mask)
+    np.testing.assert_array_equal(mask, 0.25)
+    model.close()
+    usual = load_model(constant_mask(tmp_path / "usual.onnx"), "cpu").info
+    assert not {"rtkaraoke.window", "rtkaraoke.n_bins", "rtkaraoke.alpha"} & set(usual.to_metadata())
 
 
 @pytest.mark.parametrize(("shipped", "way_out"), [("free", "'free'"), ("live", "train one")])

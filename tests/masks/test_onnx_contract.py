@@ -168,8 +168,16 @@ BROKEN: dict[str, tuple[Write, str]] = {
     "look-ahead": (with_metadata(look_ahead="-1"), r"'rtkaraoke.look_ahead' is '-1'"),
     "channels 3": (with_metadata(n_channels="3"), r"n_channels.* is 3, wanted 1 or 2"),
     "scores": (with_metadata(scores="[1]"), r"scores"),
+    "window": (with_metadata(window="65"), r"look_ahead or window cannot work: a window of 65 samples"),
+    "bins above": (with_metadata(n_bins="34"), r"'rtkaraoke.n_bins' is '34', wanted 33 \(n_fft / 2 \+ 1\) or less"),
+    "alpha": (with_metadata(alpha="1.5"), r"'rtkaraoke.alpha' is '1.5', wanted a number from 0 to 1"),
+    "theta": (with_metadata(theta="much"), r"'rtkaraoke.theta' is 'much', wanted a number from 0 to 1"),
     # geometry against tensors
     "bins": (with_metadata(n_fft="128"), r"'spectrum' has the shape \(stream, 2, 33, 2\), wanted \(stream, 2, 65, 2\)"),
+    "few bins": (
+        with_metadata(n_bins="20"),
+        r"'spectrum' has the shape \(stream, 2, 33, 2\), wanted \(stream, 2, 20, 2\)",
+    ),
     "mono": (with_metadata(n_channels="1"), r"wanted \(stream, 1, 33, 2\)"),
     # inputs
     "no spectrum": (

@@ -1,6 +1,7 @@
 """The vocal remover: any partition gives the same bits, latency is as declared, lateness does not click."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,14 +80,25 @@ def test_untouched_voice_is_the_input_delayed_bit_for_bit(sample_rate: int, look
     assert not out[:, :latency].any()
 
 
-@pytest.mark.parametrize("look_ahead", [0, 1, 5])
-def test_voice_lies_exactly_where_the_latency_says(look_ahead: int) -> None:
-    impulse = np.zeros((2, 8192), np.float32)
+PADDED = StftGeometry(RATE, 8192, 512, window=2048)  # of the CNN with ideal binary mask
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        *(StftGeometry(RATE, 2048, 256, look_ahead) for look_ahead in (0, 1, 5)),
+        *(StftGeometry(RATE, 2048, 512, look_ahead) for look_ahead in (0, 4)),
+        *(replace(PADDED, look_ahead=look_ahead) for look_ahead in (0, 2)),
+    ],
+)
+def test_voice_lies_exactly_where_the_latency_says(geometry: StftGeometry) -> None:
+    impulse = np.zeros((2, 16_384), np.float32)
     impulse[:, 3000] = 1.0
-    network = constant(1.0, geometry=StftGeometry(RATE, 2048, 256, look_ahead))
+    network = constant(1.0, geometry=geometry)
     remover = VocalRemover(network)
     remover.set("solo", 1)
     voice = run(remover, impulse)
+    assert remover.latency == (2 + geometry.look_ahead) * geometry.hop
     assert np.argmax(np.abs(voice[0])) == 3000 + remover.latency
     np.testing.assert_allclose(voice[:, 3000 + remover.latency], 1.0, atol=1e-5)
     rest = np.delete(voice, 3000 + remover.latency, axis=1)
@@ -144,9 +156,19 @@ def test_parameters_shape_the_mask() -> None:
     assert np.abs(settled(constant(0.4), solo=1, smoothing=500)[:, :2000]).max() < np.abs(half[:, :2000]).max()
 
 
-def test_recommended_strength_is_the_default() -> None:
-    remover = VocalRemover(constant(0.5, strength=1.5, bias=0.5))
-    assert (remover.get("strength"), remover.get("bias")) == (1.5, 0.5)
+def test_what_the_network_recommends_is_the_default() -> None:
+    remover = VocalRemover(constant(0.5, strength=1.5, bias=0.5, alpha=0.4, theta=0.2))
+    assert [remover.get(name) for name in ("strength", "bias", "alpha", "theta")] == [1.5, 0.5, 0.4, 0.2]
+
+
+@pytest.mark.parametrize("sample_rate", [16_000, RATE, 48_000])
+def test_a_window_padded_with_zeros_gives_the_voice_back(sample_rate: int) -> None:
+    remover = VocalRemover(constant(1.0, geometry=PADDED))
+    remover.set("solo", 1)
+    noise = (0.1 * np.random.default_rng(5).standard_normal((2, 30_000))).astype(np.float32)
+    voice = run(remover, noise, [777], sample_rate)
+    error = voice[:, remover.latency :] - noise[:, : -remover.latency]
+    assert 10 * np.log10(np.mean(error**2) / np.mean(noise**2)) < -120
 
 
 def test_levels_agree_at_every_rate() -> None:

@@ -31,12 +31,13 @@ def model_info(
     n_fft: int = GEOMETRY.n_fft,
     hop: int = GEOMETRY.hop,
     look_ahead: int = 0,
+    window: int = 0,
     n_channels: int = 2,
     **more: Any,
 ) -> ModelInfo:
     """A complete :class:`ModelInfo`; ``more`` are its remaining fields."""
     fields = {"licence": "CC0-1.0", "training_data": "none"} | more
-    return ModelInfo(name, StftGeometry(sample_rate, n_fft, hop, look_ahead), n_channels, **fields)
+    return ModelInfo(name, StftGeometry(sample_rate, n_fft, hop, look_ahead, window), n_channels, **fields)
 
 
 def tensor(name: str, shape: Shape, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
@@ -70,7 +71,7 @@ def constant_mask(path: str | Path, value: float = 0.5, **info: Any) -> Path:
     ``info`` goes to :func:`model_info`: ``hop``, ``n_fft``, ``look_ahead``, ``n_channels``, ``sample_rate``, ...
     """
     about = model_info(**{"name": "constant", **info})
-    channel, bins = about.n_channels, about.geometry.n_bins
+    channel, bins = about.n_channels, about.n_bins
     filled = helper.make_tensor("filled", TensorProto.FLOAT, [1], [value])
     nodes = [
         helper.make_node("Shape", ["spectrum"], ["mask_shape"], start=0, end=3),
@@ -100,7 +101,7 @@ def stateful_mask(path: str | Path, *, smoothing: float = 0.9, threshold: float 
         As for :func:`constant_mask`.
     """
     about = model_info(**{"name": "stateful", **info})
-    channel, bins = about.n_channels, about.geometry.n_bins
+    channel, bins = about.n_channels, about.n_bins
     shape = ["stream", channel, bins]
     nodes = [
         helper.make_node("ReduceSumSquare", ["spectrum"], ["power"], axes=[3], keepdims=0),

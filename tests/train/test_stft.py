@@ -12,7 +12,10 @@ from rtkaraoke.train.stft import TorchStft  # noqa: E402
 N_HOPS = 24
 
 
-@pytest.mark.parametrize("geometry", [StftGeometry(44_100, 2048, 256), StftGeometry(16_000, 512, 128)])
+@pytest.mark.parametrize(
+    "geometry",
+    [StftGeometry(44_100, 2048, 256), StftGeometry(16_000, 512, 128), StftGeometry(44_100, 8192, 512, window=2048)],
+)
 def test_twin_equals_streaming_stft(geometry: StftGeometry) -> None:
     random = np.random.default_rng(3)
     hop = geometry.hop

@@ -83,7 +83,7 @@ def mix_hop(block, out, voice_out, start, run, delay, delay_at, history, history
     """Samples ``start`` to ``start + run`` of a block, all within one hop.
 
     The input enters the ``delay`` ring at ``delay_at`` and the analysis ``history`` at ``history_at``; what leaves the
-    ring is the music that belongs to ``voice[:, history_at - (n_fft - hop):]``:
+    ring is the music that belongs to ``voice[:, history_at - (window - hop):]``:
     ``out = dry_gain x delayed + voice_gain x voice``. With gains 1 and 0 the delayed input is copied, bit for bit.
     """
     voice_at = history_at - (history.shape[1] - voice.shape[1])
@@ -109,10 +109,14 @@ def mix_hop(block, out, voice_out, start, run, delay, delay_at, history, history
     cache=True,
 )
 def analyse(history, window, frame, spectrum):
-    """Spectrum of the windowed ``history`` ``(channel, n_fft)``; ``frame`` is scratch of the same shape."""
+    """Spectrum of the windowed ``history`` ``(channel, window)`` at the end of ``frame`` ``(channel, n_fft)``.
+
+    What ``frame`` has before that is left as it is: zeros.
+    """
+    start = frame.shape[1] - history.shape[1]
     for channel in range(history.shape[0]):
         for i in range(history.shape[1]):
-            frame[channel, i] = history[channel, i] * window[i]
+            frame[channel, start + i] = history[channel, i] * window[i]
     spectrum[:] = scipy.fft.rfft(frame)
 
 
