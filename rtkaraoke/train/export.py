@@ -24,6 +24,7 @@ from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.protocol import ModelInfo
 from rtkaraoke.train.config import parse_config
 from rtkaraoke.train.networks.gru_unet import GruUnet
+from rtkaraoke.train.networks.patch_mask import LiveMask
 from rtkaraoke.train.stft import TorchStft
 
 OPSET = 17
@@ -35,15 +36,30 @@ SMALL = 256  # values; constants of fewer stay as they are
 class Step(nn.Module):
     """One frame in, one mask out, with the states as plain tensors: the shape of the exported graph."""
 
-    def __init__(self, network: GruUnet) -> None:
+    def __init__(self, network: GruUnet | LiveMask) -> None:
         super().__init__()
         self.network = network
         self.names = list(network.initial_states(1))
 
     def forward(self, spectrum: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Mask ``(stream, 2, bin)`` of a frame ``(stream, 2, bin, 2)``, then the states after it."""
-        logits, after = self.network(spectrum.unsqueeze(2), dict(zip(self.names, states, strict=True)))
-        return torch.sigmoid(logits.squeeze(2)), *(after[name] for name in self.names)
+        """Mask ``(stream, channel, bin)`` of a frame ``(stream, channel, bin, 2)``, then the states after it."""
+        mask, after = masks(self.network, spectrum.unsqueeze(2), dict(zip(self.names, states, strict=True)))
+        return mask.squeeze(2), *(after[name] for name in self.names)
+
+
+def masks(
+    network: GruUnet | LiveMask, spectrum: Tensor, states: dict[str, Tensor] | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Masks ``(stream, channel, frame, bin)`` of a spectrum ``(stream, channel, frame, bin, 2)``, and the states."""
+    found, after = network(spectrum, states)
+    return found if isinstance(network, LiveMask) else torch.sigmoid(found), after
+
+
+def channels_and_bins(network: GruUnet | LiveMask) -> tuple[int, int]:
+    """What one frame of the network has."""
+    if isinstance(network, LiveMask):
+        return network.n_channels, network.n_bins
+    return 2, network.geometry.n_bins
 
 
 def export(checkpoint: Path | str, out_path: Path | str) -> ModelInfo:
@@ -74,13 +90,24 @@ def export(checkpoint: Path | str, out_path: Path | str) -> ModelInfo:
         bias=card.bias,
         scores=saved["scores"],
     )
+    write(network, info, out_path)
+    return info
+
+
+def write(network: GruUnet | LiveMask, info: ModelInfo, out_path: Path | str) -> None:
+    """Write ``network``, whose weights half precision holds, to ``out_path``.
+
+    Raises
+    ------
+    ModelError
+        When torch and ONNX Runtime differ by more than ``TOLERANCE`` in any mask.
+    """
     model = halve_constants(to_onnx(network))
     helper.set_model_props(model, info.to_metadata())
     onnx.checker.check_model(model, full_check=True)
     data = model.SerializeToString()
-    check_same(network, geometry, data)
+    check_same(network, info.geometry, data)
     Path(out_path).write_bytes(data)
-    return info
 
 
 def weights_hash(network: nn.Module) -> str:
@@ -91,13 +118,14 @@ def weights_hash(network: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-def to_onnx(network: GruUnet) -> onnx.ModelProto:
+def to_onnx(network: GruUnet | LiveMask) -> onnx.ModelProto:
     """The graph of one step, its stream axis free."""
-    step = Step(network)
+    step = Step(network).eval()  # the exporter puts the mode back that it finds
+    frame = channels_and_bins(network)
     states = network.initial_states(1)
     inputs = ["spectrum", *(f"state_{name}" for name in states)]
     outputs = ["mask", *(f"state_{name}_out" for name in states)]
-    spectrum = torch.zeros(1, 2, network.geometry.n_bins, 2)
+    spectrum = torch.zeros(1, *frame, 2)
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # the older exporter needs no further package, and says that it is old
         warnings.simplefilter("ignore")
@@ -112,9 +140,7 @@ def to_onnx(network: GruUnet) -> onnx.ModelProto:
             dynamic_axes={name: {0: "stream"} for name in (*inputs, *outputs)},
         )
     model = onnx.load_from_string(buffer.getvalue())
-    for value, shape in zip(
-        model.graph.output, [(2, network.geometry.n_bins), *(s.shape[1:] for s in states.values())], strict=True
-    ):
+    for value, shape in zip(model.graph.output, [frame, *(s.shape[1:] for s in states.values())], strict=True):
         for dim, size in zip(value.type.tensor_type.shape.dim[1:], shape, strict=True):
             dim.ClearField("dim_param")
             dim.dim_value = size
@@ -146,7 +172,7 @@ def bursts(n_samples: int, n_channels: int = 2, seed: int = 0) -> NDArray[np.flo
     return (0.2 * envelope * random.standard_normal((n_channels, n_samples))).astype(np.float32)
 
 
-def check_same(network: GruUnet, geometry: StftGeometry, data: bytes) -> None:
+def check_same(network: GruUnet | LiveMask, geometry: StftGeometry, data: bytes) -> None:
     """Compare torch over a whole sequence with ONNX Runtime step by step.
 
     Raises
@@ -154,11 +180,12 @@ def check_same(network: GruUnet, geometry: StftGeometry, data: bytes) -> None:
     ModelError
         When a mask differs by more than ``TOLERANCE``, or leaves [0, 1].
     """
-    signal = torch.from_numpy(bursts(N_CHECKED * geometry.hop))
+    n_channels, n_bins = channels_and_bins(network)
+    signal = torch.from_numpy(bursts(N_CHECKED * geometry.hop, n_channels))
     with torch.no_grad():
-        spectrum = TorchStft(geometry).spectrum(signal)[None]
+        spectrum = TorchStft(geometry).spectrum(signal)[None, ..., :n_bins]
         sequence = torch.view_as_real(spectrum) * geometry.level_scale
-        wanted = torch.sigmoid(network(sequence)[0])[0].numpy()
+        wanted = masks(network, sequence)[0][0].numpy()
     frames = sequence.numpy()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

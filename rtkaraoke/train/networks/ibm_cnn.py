@@ -67,6 +67,11 @@ class IbmCnnConfig:
         """Bins that are left after both pools."""
         return pooled(pooled(self.n_bins))
 
+    @property
+    def bins(self) -> tuple[int, ...]:
+        """Bins that each convolution sees."""
+        return (self.n_bins,) * 2 + (pooled(self.n_bins),) * 2
+
 
 def pooled(n_bins: int) -> int:
     """Bins that are left of ``n_bins`` after a pool."""
@@ -79,9 +84,12 @@ def same_padding(n_in: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def pool(x: Tensor) -> Tensor:
-    """Maximum over 12 bins of ``(..., bin)``, "same" padding: zeros, which no rectified value is below."""
-    return functional.max_pool2d(functional.pad(x, same_padding(x.shape[-1], POOL, POOL)), (1, POOL))
+BIN_PADDING = same_padding(KERNEL[1], KERNEL[1], 1)  # 5 below, 6 above, whatever the number of bins
+
+
+def pool(x: Tensor, n_bins: int) -> Tensor:
+    """Maximum over 12 bins of ``(..., n_bins)``, "same" padding: zeros, which no rectified value is below."""
+    return functional.max_pool2d(functional.pad(x, same_padding(n_bins, POOL, POOL)), (1, POOL))
 
 
 class IbmCnn(nn.Module):
@@ -111,10 +119,9 @@ class IbmCnn(nn.Module):
         """Logits ``(patch, frame, bin)`` of magnitudes ``(patch, frame, bin)``, those of ``first_row`` and later."""
         x = patches.unsqueeze(1)
         for i, layer in enumerate(self.convolutions):
-            below, above = same_padding(x.shape[-1], KERNEL[1], 1)
-            x = torch.relu(layer(functional.pad(x, (below, above, 1, 1))))
+            x = torch.relu(layer(functional.pad(x, (*BIN_PADDING, 1, 1))))
             if i % 2:
-                x = pool(x)
+                x = pool(x, self.config.bins[i])
         return self.read(x, first_row)
 
     def read(self, features: Tensor, first_row: int = 0) -> Tensor:
@@ -143,11 +150,12 @@ class StreamingIbmCnn(IbmCnn):
 
     def initial_states(self, n_streams: int) -> dict[str, Tensor]:
         """What lies before the first frame, all zero: two frames per convolution, eight of pooled features."""
-        n_bins, states = self.n_bins, {}
-        for i, n_in in enumerate((1, *self.config.channels[:-1])):
-            states[f"conv{i}"] = torch.zeros(n_streams, n_in, KERNEL[0] - 1, n_bins)
-            n_bins = pooled(n_bins) if i % 2 else n_bins
-        states["pooled"] = torch.zeros(n_streams, self.config.channels[-1], self.n_frames - 1, n_bins)
+        config = self.config
+        states = {
+            f"conv{i}": torch.zeros(n_streams, n_in, KERNEL[0] - 1, n_bins)
+            for i, (n_in, n_bins) in enumerate(zip((1, *config.channels[:-1]), config.bins, strict=True))
+        }
+        states["pooled"] = torch.zeros(n_streams, config.channels[-1], config.n_frames - 1, config.pooled_bins)
         return states
 
     def sequence(
@@ -173,9 +181,9 @@ class StreamingIbmCnn(IbmCnn):
         for i, layer in enumerate(self.convolutions):
             x = torch.cat([states[f"conv{i}"], x], dim=2)
             after[f"conv{i}"] = x[:, :, 1 - KERNEL[0] :]
-            x = torch.relu(layer(functional.pad(x, same_padding(x.shape[-1], KERNEL[1], 1))))
+            x = torch.relu(layer(functional.pad(x, BIN_PADDING)))
             if i % 2:
-                x = pool(x)
+                x = pool(x, self.config.bins[i])
         x = torch.cat([states["pooled"], x], dim=2)
         after["pooled"] = x[:, :, 1 - self.n_frames :]
         n_patches = magnitudes.shape[1]
@@ -186,9 +194,9 @@ class StreamingIbmCnn(IbmCnn):
         """As :meth:`IbmCnn.forward`, of patches with :attr:`n_context` frames of the past before them."""
         x = patches.unsqueeze(1)
         for i, layer in enumerate(self.convolutions):
-            x = torch.relu(layer(functional.pad(x, same_padding(x.shape[-1], KERNEL[1], 1))))
+            x = torch.relu(layer(functional.pad(x, BIN_PADDING)))
             if i % 2:
-                x = pool(x)
+                x = pool(x, self.config.bins[i])
         return self.read(x, first_row)
 
 

@@ -18,8 +18,8 @@ def magnitude(spectrum: Tensor, scale: float) -> Tensor:
     return scale * (spectrum[:, 0, ..., 0].square() + spectrum[:, 0, ..., 1].square()).sqrt()
 
 
-class _LiveMask(nn.Module):
-    """What both forms share.
+class LiveMask(nn.Module):
+    """What both forms share: one channel in, the mask itself out (no logits, since votes are averaged as such).
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class _LiveMask(nn.Module):
     look_ahead : int
         Frames that come after the masked one, 0 to one less than the patch has.
     scale : float
-        From a magnitude at the level of n_fft 2048 to what the network was trained on.
+        From a magnitude at the level of a window of 2048 samples to what the network was trained on.
 
     Raises
     ------
@@ -54,8 +54,12 @@ class _LiveMask(nn.Module):
         """Lowest bins of the spectrum that it sees and masks."""
         return self.network.n_bins
 
+    def initial_states(self, n_streams: int) -> dict[str, Tensor]:
+        """States before the first frame, all zero, by name."""
+        raise NotImplementedError
 
-class PatchMask(_LiveMask):
+
+class PatchMask(LiveMask):
     """A network that runs over a whole patch with every frame.
 
     Parameters
@@ -102,7 +106,7 @@ class PatchMask(_LiveMask):
         return torch.stack(masks, dim=1).unsqueeze(1), after
 
 
-class CachedMask(_LiveMask):
+class CachedMask(LiveMask):
     """The streaming convolutional network: every frame is convolved once, the dense layers run with every frame."""
 
     network: StreamingIbmCnn
@@ -117,7 +121,7 @@ class CachedMask(_LiveMask):
         return torch.sigmoid(logits[:, :, 0]).unsqueeze(1), after
 
 
-def live_mask(network: DeepKaraoke | IbmCnn, look_ahead: int = 0, scale: float = 1.0) -> PatchMask | CachedMask:
+def live_mask(network: DeepKaraoke | IbmCnn, look_ahead: int = 0, scale: float = 1.0) -> LiveMask:
     """The form in which ``network`` runs live."""
     if isinstance(network, StreamingIbmCnn):
         return CachedMask(network, look_ahead, scale)

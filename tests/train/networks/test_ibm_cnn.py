@@ -36,8 +36,8 @@ def test_published_shapes_layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> Non
     shapes: list[tuple[int, ...]] = []
     pool = ibm_cnn.pool
 
-    def noting(x: "torch.Tensor") -> "torch.Tensor":
-        pooled = pool(x)
+    def noting(x: "torch.Tensor", n_bins: int) -> "torch.Tensor":
+        pooled = pool(x, n_bins)
         shapes.append(tuple(pooled.shape[1:]))
         return pooled
 
