@@ -9,7 +9,7 @@ of a second, a few tenths, a second; dense strided convolutions over frequency, 
 -> 10, each beside the present frame seeing one that lies further back the deeper it is; a GRU over everything for
 the long context; back up with skips; a sigmoid per channel and bin.
 
-With a look-ahead, the frame on that path is the one to be masked, and means of the frames after it are features too.
+With a look-ahead, the frame on that path is the one to be masked, and some frames after it are features too.
 
 Tensors are laid out ``(stream, feature, frame, band)``: frequency innermost is what ONNX Runtime's blocked convolutions
 want.
@@ -28,7 +28,6 @@ from rtkaraoke.geometry import StftGeometry
 
 POWER_FLOOR = 1e-4  # of |X|^2; full scale is about 2.5e5, so this lies 94 dB below it
 N_VIEWS = 4  # left, right, mid, side
-FUTURE_S = (0.046, 0.19)  # time constants of the means over what comes after, where there is a look-ahead
 CHUNK = 64  # frames of a running mean in one matrix product
 LEAK = 0.05
 LIVE = StftGeometry(44_100, 2048, 256)
@@ -134,9 +133,9 @@ class GruUnet(nn.Module):
         super().__init__()
         self.config, self.geometry, self.bands = config, geometry, Bands.of(geometry)
         self.past = [seconds / geometry.hop_s for seconds in config.memory_s]
-        self.future = [seconds / geometry.hop_s for seconds in FUTURE_S] if geometry.look_ahead else []
+        self.ahead = frames_ahead(geometry.look_ahead)
         n_bands = self.bands.n_bands
-        n_features = N_VIEWS * (1 + len(self.past) + len(self.future)) + 1
+        n_features = N_VIEWS * (1 + len(self.past)) + 2 * len(self.ahead) + 1
         self.widths = (n_features, *config.channels)
         strides = (self.bands.stride, 2, 2, 2, 2)
         kernels = (2 * self.bands.stride + 1, 4, 4, 4, 4)
@@ -197,7 +196,7 @@ class GruUnet(nn.Module):
         """``(stream, feature, frame, band)``; the states it uses are written to ``after``.
 
         The slowest mean of each view's log power, what each quicker mean adds to the next slower one, what the
-        frame itself adds to the quickest, what the means of later frames differ from it, and where the band lies.
+        frame itself adds to the quickest, mid and side of some later frames, and where the band lies.
         """
         x = self.log_power(spectrum)
         n_ahead, n_frames = self.geometry.look_ahead, x.shape[2]
@@ -206,10 +205,7 @@ class GruUnet(nn.Module):
             known = torch.cat([states["ahead"], x], dim=2)
             after["ahead"] = known[:, :, n_frames:]
             x = known[:, :, :n_frames]
-            for frames in self.future:
-                weights = [math.exp(-i / frames) for i in range(n_ahead)]
-                shifted = [w / sum(weights) * known[:, :, i + 1 : i + 1 + n_frames] for i, w in enumerate(weights)]
-                later.append(torch.stack(shifted).sum(0) - x)
+            later = [known[:, 2:, i : i + n_frames] for i in self.ahead]
         levels = [x]
         for i, frames in enumerate(self.past):
             levels.append(running_mean(x, states["means"][:, i * N_VIEWS : (i + 1) * N_VIEWS], frames))
@@ -245,6 +241,11 @@ class GruUnet(nn.Module):
         fine, coarse = logits[..., : self.bands.fine], logits[..., self.bands.fine :]
         coarse = torch.stack([coarse] * self.bands.coarse, dim=-1).flatten(-2)
         return torch.cat([fine, coarse, coarse[..., -1:]], dim=-1), after
+
+
+def frames_ahead(look_ahead: int) -> list[int]:
+    """Which of the frames after the one to be masked are features: 1, 2, 4 and so on, and the last."""
+    return sorted({min(2**i, look_ahead) for i in range(look_ahead.bit_length() + 1)} - {0})
 
 
 def interleave(x: Tensor, n: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.geometry import StftGeometry
-from rtkaraoke.train.networks.gru_unet import Bands, GruUnet, GruUnetConfig, interleave, running_mean
+from rtkaraoke.train.networks.gru_unet import Bands, GruUnet, GruUnetConfig, frames_ahead, interleave, running_mean
 
 TINY = GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(1, 2, 0, 3, 1), hidden=12)
 GEOMETRIES = [StftGeometry(44_100, 2048, 256), StftGeometry(44_100, 4096, 1024, 3), StftGeometry(44_100, 1024, 128, 1)]
@@ -47,7 +47,6 @@ def test_no_mask_depends_on_later_frames(geometry):
 
 
 def test_a_look_ahead_masks_the_frame_that_lies_back():
-    """The logits of a frame follow what happens in the band that is loud ``look_ahead`` frames before."""
     geometry = StftGeometry(44_100, 2048, 256, 3)
     network = network_of(geometry, GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(0,) * 5, hidden=12, memory_s=()))
     spectrum = spectra(geometry)
@@ -57,8 +56,16 @@ def test_a_look_ahead_masks_the_frame_that_lies_back():
         views = network.log_power(spectrum)
     torch.testing.assert_close(x[:, :4, 3:], views[:, :, :-3])
     torch.testing.assert_close(states["ahead"], views[:, :, -3:])
-    nearly_there = torch.stack([views[:, :, i + 1 : i + 1 + N_FRAMES - 3] for i in range(3)]).mean(0)
-    assert (x[:, 4:8, 3:] + x[:, :4, 3:] - nearly_there).abs().mean() < 0.1  # a mean of them, nearly equal weights
+    assert frames_ahead(3) == network.ahead == [1, 2, 3]
+    for i in network.ahead:
+        torch.testing.assert_close(x[:, 2 + 2 * i : 4 + 2 * i, 3:], views[:, 2:, i : i + N_FRAMES - 3])
+
+
+@pytest.mark.parametrize(
+    ("look_ahead", "frames"), [(0, []), (1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])]
+)
+def test_frames_ahead_reach_the_last(look_ahead, frames):
+    assert frames_ahead(look_ahead) == frames
 
 
 @pytest.mark.parametrize("n_frames", [1, 63, 64, 65, 200])
