@@ -5,7 +5,7 @@ from types import ModuleType
 
 from rtkaraoke.errors import RtkaraokeError
 
-PACKAGES = {"yaml": "PyYAML"}  #: where a module's name is not its package's
+PACKAGES = {"yaml": "PyYAML", "sklearn": "scikit-learn"}  #: where a module's name is not its package's
 
 
 def require(module: str, purpose: str) -> ModuleType:
