@@ -1,9 +1,9 @@
 """Separation quality on real music: the 14 validation songs of MUSDB18 and music without voice.
 
-    python benchmarks/quality.py [--model live] [--instrumental-seconds 10]
+    python benchmarks/quality.py [--model live playback ...] [--instrumental-seconds 10]
 
-Everything but the oracle masks streams through the engine. Needs the data folder (RTKARAOKE_DATA). Writes
-``results/quality.json``.
+The shipped networks, or those named; the first is what the others are compared with. Everything but the oracle masks
+streams through the engine. Needs the data folder (RTKARAOKE_DATA). Writes ``results/quality.json``.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from common import Cell, Table, save
 from rtkaraoke.evaluate.metrics import SongScores, bootstrap_median
 from rtkaraoke.evaluate.oracle import KINDS, oracle_voice
 from rtkaraoke.evaluate.songs import (
+    SAMPLE_RATE,
     Separator,
     held_back_instrumentals,
     score_doing_nothing,
@@ -25,6 +26,7 @@ from rtkaraoke.evaluate.songs import (
     validation_songs,
 )
 from rtkaraoke.masks.models import DEFAULT_MODEL, load_model
+from rtkaraoke.masks.onnx import shipped_models
 from rtkaraoke.masks.protocol import MaskNetwork
 
 COLUMNS = {
@@ -50,25 +52,29 @@ Measured = tuple[list[SongScores], list[float]]
 
 
 class Judge:
-    """Scores separators on the same songs, and the network once per strength."""
+    """Scores separators on the same songs, and each network once per strength and rate."""
 
-    def __init__(self, network: MaskNetwork, instrumental_s: float) -> None:
-        self.network = network
+    def __init__(self, instrumental_s: float) -> None:
         self.instrumental_s = instrumental_s
         self.songs, self.instrumentals = validation_songs(), held_back_instrumentals()
-        self._at: dict[tuple[float, float], Measured] = {}
+        self._done: dict[tuple[str, float, float, int], Measured] = {}
 
     def measure(self, separate: Separator) -> Measured:
         """The scores of the songs, and what the instrumentals lose."""
         lost = score_instrumentals(separate, self.instrumentals, self.instrumental_s)
         return score_songs(separate, self.songs), lost
 
-    def at_strength(self, strength: float, bias: float) -> Measured:
-        """The same for the network; measured once."""
-        if (strength, bias) not in self._at:
+    def at_strength(self, network: MaskNetwork, strength: float, bias: float, rate: int = SAMPLE_RATE) -> Measured:
+        """The same for a network; measured once."""
+        key = (network.info.name, strength, bias, rate)
+        if key not in self._done:
             parameters = {"strength": strength, "bias": bias}
-            self._at[strength, bias] = self.measure(through_engine(self.network, parameters))
-        return self._at[strength, bias]
+            self._done[key] = self.measure(through_engine(network, parameters, rate))
+        return self._done[key]
+
+    def as_recommended(self, network: MaskNetwork, rate: int = SAMPLE_RATE) -> Measured:
+        """At the strength and bias that the network itself recommends."""
+        return self.at_strength(network, network.info.strength, network.info.bias, rate)
 
 
 def row(name: str, scores: Sequence[SongScores], lost: Sequence[float] = ()) -> list[Cell]:
@@ -84,44 +90,69 @@ def row(name: str, scores: Sequence[SongScores], lost: Sequence[float] = ()) -> 
     return cells
 
 
-def compare(judge: Judge) -> Table:
-    """The network at its recommended strength, between doing nothing and knowing the answer."""
-    info = judge.network.info
+def compare(judge: Judge, networks: Sequence[MaskNetwork]) -> Table:
+    """The networks at their recommended strengths, between doing nothing and knowing the answer."""
     rows = [
         row("do nothing", score_doing_nothing(judge.songs)),
         row("centre", *judge.measure(through_engine(load_model("centre")))),
-        row(info.name, *judge.at_strength(info.strength, info.bias)),
     ]
+    rows += [row(network.info.name, *judge.as_recommended(network)) for network in networks]
     for kind in KINDS:
-        knowing = partial(oracle_voice, geometry=info.geometry, kind=kind)
+        knowing = partial(oracle_voice, geometry=networks[0].info.geometry, kind=kind)
         rows.append(row(f"oracle, {kind}", score_songs(knowing, judge.songs)))
     return Table("default", "On 14 songs that no network was trained on", COLUMNS, rows, NOTE)
 
 
-def sharpen(judge: Judge) -> Table:
+def pair_up(judge: Judge, networks: Sequence[MaskNetwork]) -> Table:
+    """Song by song: the other networks, and every network at 48 kHz, against the first."""
+    first = networks[0]
+    pairs = [(f"{n.info.name} against {first.info.name}", n, SAMPLE_RATE, first) for n in networks[1:]]
+    pairs += [(f"{n.info.name} at 48 kHz against itself at 44.1 kHz", n, 48_000, n) for n in networks]
+    rows: list[list[Cell]] = []
+    for name, network, rate, other in pairs:
+        (scores, _), (others, _) = judge.as_recommended(network, rate), judge.as_recommended(other)
+        cells: list[Cell] = [name]
+        for figure in ("voice_sdr", "music_sdr"):
+            gains = [getattr(a, figure) - getattr(b, figure) for a, b in zip(scores, others, strict=True)]
+            median, low, high = bootstrap_median(gains)
+            cells += [median, f"{low:+.2f} … {high:+.2f}", sum(gain > 0 for gain in gains)]
+        rows.append(cells)
+        print(cells, flush=True)
+    columns = {"": "", "voice SDR": "+.2f", "95 %": "", "songs better": "d"}
+    columns |= {"music SDR": "+.2f", "95 % ": "", "songs better ": "d"}
+    note = "Medians of the differences song by song, in dB, with 95 % bootstrap intervals."
+    return Table("paired", "Against each other", columns, rows, note)
+
+
+def sharpen(judge: Judge, network: MaskNetwork) -> Table:
     """The same network at several strengths."""
-    info = judge.network.info
+    info = network.info
     rows = [
-        row(f"strength {strength:g}, bias {bias:g}", *judge.at_strength(strength, bias)) for strength, bias in STRENGTHS
+        row(f"strength {strength:g}, bias {bias:g}", *judge.at_strength(network, strength, bias))
+        for strength, bias in STRENGTHS
     ]
-    note = f"The network itself recommends strength {info.strength:g} and bias {info.bias:g}."
+    note = f"The network {info.name}, which itself recommends strength {info.strength:g} and bias {info.bias:g}."
     return Table("strength", "What the strength control trades", COLUMNS, rows, note)
+
+
+def shipped_by_default_first() -> list[str]:
+    """The default network, then the others by name."""
+    return sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", nargs="+", default=shipped_by_default_first())
     parser.add_argument("--instrumental-seconds", type=float, default=10.0, help="of each held-back instrumental")
     parser.add_argument("--name", default="quality", help="results/NAME.json")
     options = parser.parse_args()
-    network = load_model(options.model, "cpu")
-    judge = Judge(network, options.instrumental_seconds)
-    tables = [compare(judge), sharpen(judge)]
+    networks = [load_model(name, "cpu") for name in options.model]
+    judge = Judge(options.instrumental_seconds)
+    tables = [compare(judge, networks), pair_up(judge, networks), sharpen(judge, networks[0])]
     path = save(
         options.name,
         tables,
-        model=network.info.name,
-        model_revision=network.info.revision,
+        revisions={network.info.name: network.info.revision for network in networks},
         songs=len(judge.songs),
         instrumental_seconds=options.instrumental_seconds,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from rtkaraoke.errors import AudioFileError
@@ -101,3 +102,10 @@ def read_pair(item: Item) -> tuple[Audio, Audio]:
 def stereo(audio: Audio) -> Audio:
     """The first two channels, or the only one twice."""
     return np.ascontiguousarray(np.broadcast_to(audio, (2, audio.shape[1])) if len(audio) == 1 else audio[:2])
+
+
+def resample(audio: Audio, rate: int, to_rate: int) -> Audio:
+    """``(channel, sample)`` from one rate to another, in Hz; untouched where they are the same."""
+    if rate == to_rate:
+        return audio
+    return np.ascontiguousarray(soxr.resample(audio.T, rate, to_rate, quality="VHQ").T)

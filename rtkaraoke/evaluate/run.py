@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from rtkaraoke.errors import AudioFileError, RtkaraokeError
 from rtkaraoke.evaluate.baselines import BASELINES, ORACLES, Estimates, Method, baseline, through_engine
 from rtkaraoke.evaluate.bsseval import VERSIONS, bsseval_v3, bsseval_v4
+from rtkaraoke.evaluate.data import resample
 from rtkaraoke.evaluate.metrics import loss_of_music, removal_and_damage, sdr
 from rtkaraoke.evaluate.readers import Audio, Dataset, Song, Sources, open_dataset
 from rtkaraoke.evaluate.report import Report, SongResult
@@ -195,7 +195,7 @@ def _prepare(song: Sources, seconds: float | None, balance_db: float | None, sam
         # As quiet as it takes for neither part nor the sum to meet the limiter.
         peak = np.float32(max(1.0, *(np.abs(part).max() for part in (voice, music, voice + music))))
         voice, music = voice / peak, music / peak
-    if sample_rate is not None and sample_rate != rate:
-        voice, music = (soxr.resample(part.T, rate, sample_rate).T for part in (voice, music))
+    if sample_rate is not None:
+        voice, music = (resample(part, rate, sample_rate) for part in (voice, music))
         rate = sample_rate
     return Sources(np.ascontiguousarray(voice), np.ascontiguousarray(music), rate)

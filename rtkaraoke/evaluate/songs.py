@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rtkaraoke.evaluate.data import Audio, Item, read_audio, read_manifest, read_pair, select, stereo
+from rtkaraoke.evaluate.data import Audio, Item, read_audio, read_manifest, read_pair, resample, select, stereo
 from rtkaraoke.evaluate.metrics import SongScores, bootstrap_median, loss_of_music, score_song
 from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.rendering import render_array
@@ -35,11 +35,20 @@ def held_back_instrumentals() -> list[Item]:
     return select(read_manifest(), kind="music", split="valid")
 
 
-def through_engine(network: MaskNetwork, parameters: Mapping[str, float] | None = None) -> Separator:
-    """A separator that streams the mixture through the engine; ``parameters`` are the vocal remover's."""
+def through_engine(
+    network: MaskNetwork, parameters: Mapping[str, float] | None = None, sample_rate: int = SAMPLE_RATE
+) -> Separator:
+    """A separator that streams the mixture through the engine at ``sample_rate`` (Hz).
+
+    ``parameters`` are the vocal remover's. At another rate than that of the songs, the mixture is resampled, and the
+    voice found in it resampled back.
+    """
 
     def separate(voice: Audio, music: Audio) -> Audio:
-        return render_array(voice + music, SAMPLE_RATE, network, stem="voice", parameters=parameters)
+        mixture = resample(voice + music, SAMPLE_RATE, sample_rate)
+        found = render_array(mixture, sample_rate, network, stem="voice", parameters=parameters)
+        back = resample(found, sample_rate, SAMPLE_RATE)
+        return back[:, : voice.shape[1]]
 
     return separate
 
