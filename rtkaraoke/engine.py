@@ -5,11 +5,10 @@ It knows no file, no device and no thread of its own. Its latency is fixed when 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from rtkaraoke.closing import Closing
 from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.meters import Meter
 from rtkaraoke.errors import PluginError
@@ -41,7 +40,7 @@ class Bus:
             plugin.process(block, block)
 
 
-class Engine:
+class Engine(Closing):
     """Music through a bus of plugins into a master bus.
 
     Parameters
@@ -168,14 +167,6 @@ class Engine:
         """End the plugins' threads and free what they hold. May be called twice."""
         for plugin in self.plugins.values():
             plugin.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _plugin(self, name: str) -> Plugin:
         try:

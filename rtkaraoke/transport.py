@@ -10,12 +10,12 @@ own at the new place, and the worker changes over between two fades, so that nei
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtkaraoke.closing import Closing
 from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.dynamics import Ramp
 from rtkaraoke.errors import RtkaraokeError
@@ -78,7 +78,7 @@ class _Ring:
             yield slice(0, n_samples - first), slice(first, n_samples)
 
 
-class Song:
+class Song(Closing):
     """A file to be played; a :class:`rtkaraoke.live.host.Source`.
 
     Mono is played on every channel; of more channels than the card's the first are played.
@@ -178,14 +178,6 @@ class Song:
         if self._thread is not None:
             self._thread.join()
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _steer(self, leaving: bool) -> None:
         """Fade out before a pause and a change of place, in after them."""

@@ -3,13 +3,12 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from rtkaraoke.closing import Closing
 from rtkaraoke.errors import AudioFileError
 from rtkaraoke.files.sources import AvSource, SoundFileSource, Source
 from rtkaraoke.geometry import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
@@ -44,7 +43,7 @@ class AudioInfo:
         return None if self.n_samples is None else self.n_samples / self.sample_rate
 
 
-class AudioReader:
+class AudioReader(Closing):
     """An audio file, read from its beginning to its end in constant memory. A context manager.
 
     Parameters
@@ -124,14 +123,6 @@ class AudioReader:
     def close(self) -> None:
         """Close the file. May be called twice."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _refuse_nonfinite(self, block: NDArray[np.float32]) -> None:
         finite = np.isfinite(block)

@@ -2,11 +2,10 @@
 
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from rtkaraoke.closing import Closing
 from rtkaraoke.errors import LiveError
 from rtkaraoke.live.backend import Interleaved
 
@@ -14,7 +13,7 @@ RING_S = 4.0
 POLL_S = 0.1
 
 
-class Recorder:
+class Recorder(Closing):
     """Writes raw interleaved float32, native byte order, as it comes. A context manager.
 
     Parameters
@@ -85,11 +84,3 @@ class Recorder:
                 self._file.close()
             except OSError as error:
                 self.error = f"{self._path}: recording ended ({error.strerror})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
