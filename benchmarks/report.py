@@ -1,8 +1,8 @@
-"""Write RESULTS.md and the marked tables of README.md from ``results/*.json``.
+"""Write RESULTS.md and the marked tables of README.md and docs/papers.md from ``results/*.json``.
 
     python benchmarks/report.py [--check]
 
-A place in README.md that is filled from here looks like this, KEY being ``file/table``::
+A place in these documents that is filled from here looks like this, KEY being ``file/table``::
 
     <!-- benchmark quality/default -->
     ...
@@ -18,6 +18,7 @@ from pathlib import Path
 from common import FOLDER, RESULTS, Table, load, measured_on
 
 README = FOLDER.parent / "README.md"
+PAPERS = FOLDER.parent / "docs" / "papers.md"
 REPORT = FOLDER / "RESULTS.md"
 PLACE = re.compile(r"(?P<open><!-- benchmark (?P<key>[\w./-]+) -->\n).*?(?P<close><!-- /benchmark -->)", re.DOTALL)
 INTRODUCTION = """# Results
@@ -60,7 +61,7 @@ def fill(text: str, results: Path = RESULTS) -> str:
 
 
 def main() -> None:
-    wanted = {REPORT: report(), README: fill(README.read_text(encoding="utf-8"))}
+    wanted = {REPORT: report()} | {path: fill(path.read_text(encoding="utf-8")) for path in (README, PAPERS)}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         if stale:

@@ -9,6 +9,7 @@ from rtkaraoke.masks.protocol import STRENGTH_RANGE
 REMOVER = "vocal_remover"
 VOCALS_STEP_DB = 3.0
 STRENGTH_STEP = 0.1
+THRESHOLD_STEP = 0.05  # of alpha and theta
 SKIP_S = 10.0
 
 
@@ -51,12 +52,19 @@ class Controls:
             "down": lambda: self._ride(-1),
             "]": lambda: self._strengthen(1),
             "[": lambda: self._strengthen(-1),
+            "+": lambda: self._threshold("alpha", 1),
+            "=": lambda: self._threshold("alpha", 1),  # plus without shift
+            "-": lambda: self._threshold("alpha", -1),
+            ".": lambda: self._threshold("theta", 1),
+            ",": lambda: self._threshold("theta", -1),
             "b": lambda: self._switch("bypass"),
             "s": lambda: self._switch("solo"),
             "m": self._mute,
             "q": self._quit,
         }
         self.help = [("↑↓", "vocals"), ("[ ]", "strength"), ("b", "bypass"), ("s", "solo"), ("m", "mute")]
+        # They work with every network, but are worth their place only for one that was made for them.
+        self.help += [(keys, name) for keys, name in (("- +", "alpha"), (", .", "theta")) if parameters.get(name)]
         if song:
             self._actions |= {
                 " ": self._pause,
@@ -90,6 +98,10 @@ class Controls:
         lowest, highest = STRENGTH_RANGE
         strength = round(self._values.get("strength", 1.0) + direction * STRENGTH_STEP, 2)
         self._set("strength", min(max(strength, lowest), highest))
+
+    def _threshold(self, name: str, direction: int) -> None:
+        value = round(self._values.get(name, 0.0) + direction * THRESHOLD_STEP, 2)
+        self._set(name, min(max(value, 0.0), 1.0))
 
     def _switch(self, name: str) -> None:
         self._set(name, 0.0 if self._values.get(name, 0.0) >= 0.5 else 1.0)

@@ -92,6 +92,9 @@ def picture(status: "LiveStatus", frame: Frame) -> RenderableType:
     vocals = parameter(status, "vocals", REMOVED_DB)
     rows.add_row("vocals", Bar([(1 - vocals / VOCALS_FLOOR_DB, "magenta")]), vocals_text(vocals))
     rows.add_row("", _switches(status), Text(f"strength {parameter(status, 'strength', 1.0):.2f}", style="dim"))
+    thresholds = [f"{name} {value:.2f}" for name in ("alpha", "theta") if (value := parameter(status, name, 0.0)) > 0]
+    if thresholds:
+        rows.add_row("", "", Text("\n".join(thresholds), style="dim"))
     rows.add_row()
     rows.add_row("latency", _latency_bar(status), _latency_text(status))
     rows.add_row("", _latency_terms(status))

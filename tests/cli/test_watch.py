@@ -92,6 +92,16 @@ class TestControls:
     def test_and_down_until_the_voice_is_gone(self) -> None:
         assert press(["down"] * 3, vocals=-33.0) == [("vocals", -36.0), ("vocals", -90.0), ("vocals", -90.0)]
 
+    def test_alpha_and_theta_step_within_their_range(self) -> None:
+        assert press("+=-", alpha=0.5) == [("alpha", 0.55), ("alpha", 0.6), ("alpha", 0.55)]
+        assert press(".", theta=0.98) == [("theta", 1.0)]
+        assert press(",") == [("theta", 0.0)]
+
+    def test_alpha_and_theta_are_in_the_help_of_a_network_made_for_them(self) -> None:
+        shown = {name for _, name in Controls(FakeSession(), {"alpha": 0.5, "theta": 0.0}, song=False).help}
+        assert "alpha" in shown
+        assert "theta" not in shown
+
     def test_strength_stays_in_its_range(self) -> None:
         assert press("]]", strength=3.95) == [("strength", 4.0), ("strength", 4.0)]
         assert press("[[", strength=0.3) == [("strength", 0.25), ("strength", 0.25)]
