@@ -5,8 +5,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.train.config import read_recipe
 from rtkaraoke.train.export import export as export_network
 from rtkaraoke.train.fit import train as train_network
+from rtkaraoke.train.patch_config import is_patch_recipe
+from rtkaraoke.train.patch_fit import train_patches
+from rtkaraoke.train.patch_use import export_patches
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -15,7 +22,8 @@ def train(arguments: Sequence[str]) -> int:
     parser.add_argument("recipe", type=Path, help="a TOML file, such as configs/train/live.toml")
     parser.add_argument("--fresh", action="store_true", help="begin anew, even where a checkpoint lies")
     options = parser.parse_args(arguments)
-    checkpoint = train_network(options.recipe, resume=not options.fresh)
+    train_it = train_patches if is_patch_recipe(read_recipe(options.recipe)) else train_network
+    checkpoint = train_it(options.recipe, resume=not options.fresh)
     sys.stdout.write(f"{checkpoint}\n")
     return 0
 
@@ -25,7 +33,19 @@ def export(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("rtkaraoke export", description="Turn a checkpoint into an ONNX file.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", type=Path, help="the ONNX file to write")
+    parser.add_argument(
+        "--look-ahead", type=int, help="of a network over patches: later frames that a mask may wait for, 0 by default"
+    )
     options = parser.parse_args(arguments)
-    info = export_network(options.checkpoint, options.target)
+    recipe = torch.load(options.checkpoint, map_location="cpu", weights_only=True, mmap=True)["recipe"]
+    if is_patch_recipe(recipe):
+        info = export_patches(options.checkpoint, options.target, options.look_ahead or 0)
+    elif options.look_ahead is not None:
+        raise ConfigError(
+            f"--look-ahead {options.look_ahead}: only a network over patches can choose it when it is exported; "
+            "this one was trained with its own"
+        )
+    else:
+        info = export_network(options.checkpoint, options.target)
     sys.stdout.write(f"{options.target}: {info.name}, revision {info.revision}\n")
     return 0

@@ -230,3 +230,16 @@ def test_a_steady_tone_has_the_same_level_offline_and_live(data: Path, tmp_path:
     frame = np.pad(tone[: geometry.window] * analysis, (geometry.n_fft - geometry.window, 0))
     live = np.abs(np.fft.rfft(frame)).max()
     assert live * hann.gain / analysis.sum() == pytest.approx(offline, rel=1e-2)
+
+
+def test_one_command_trains_and_exports_any_network(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from rtkaraoke.train import cli
+
+    assert cli.train([str(recipe(tmp_path, DEEP.replace("epochs = 3", "epochs = 1")))]) == 0
+    checkpoint = capsys.readouterr().out.splitlines()[-1]
+    target = tmp_path / "deep.onnx"
+    assert cli.export([checkpoint, str(target), "--look-ahead", "3"]) == 0
+    assert load_model(target, "cpu").info.geometry.look_ahead == 3
+    torch.save({"recipe": "[network]\nhidden = 8"}, tmp_path / "other.pt")
+    with pytest.raises(ConfigError, match="--look-ahead 1: only a network over patches"):
+        cli.export([str(tmp_path / "other.pt"), str(target), "--look-ahead", "1"])
