@@ -1,9 +1,11 @@
 """Engines and sources for live tests: importable, so that they can be made in the engine process."""
 
+import os
 import time
 
 from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.masks.centre import CentreNetwork
+from rtkaraoke.masks.models import load_model
 from rtkaraoke.masks.protocol import Mask, MaskModel, Spectrum
 from rtkaraoke.plugins.gain import Gain
 
@@ -16,6 +18,14 @@ def passthrough() -> Engine:
 def centre(*switched_on: str) -> Engine:
     """The default chain with the classical mask, waiting for every mask."""
     return music_engine(CentreNetwork(), parameters=dict.fromkeys(switched_on, 1.0))
+
+
+MODEL_VARIABLE = "RTKARAOKE_TEST_MODEL"  #: the file of :func:`from_file`
+
+
+def from_file() -> Engine:
+    """The default chain with the network of an ONNX file, waiting for every mask."""
+    return music_engine(load_model(os.environ[MODEL_VARIABLE], "cpu"))
 
 
 class _Slow:
