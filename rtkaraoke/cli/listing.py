@@ -63,7 +63,7 @@ def presets(*, json: JsonFlag = False) -> None:
 def show_config(*, common: Common | None = None, json: JsonFlag = False) -> None:
     """Print the settings that hold, and who said so: the default, a preset or an option.
 
-    `live` uses the preset `live` and `play` the preset `playback` where no other is given.
+    `live` uses the preset `live`, `play` and `render` the preset `playback` where no other is given.
     """
     from rtkaraoke.cli import build
 

@@ -29,6 +29,8 @@ def render(
 ) -> int:
     """Write SONG without its voice: as long as the original, sample for sample in step with it.
 
+    Without --preset the preset `playback` holds, whose network looks ahead.
+
     Parameters
     ----------
     song
@@ -39,7 +41,7 @@ def render(
     """
     from rtkaraoke.files import check_target, probe
 
-    settings = (common or Common()).settings()
+    settings = (common or Common()).settings("playback")
     whole_folder = song.is_dir()
     target = out or default_target(song, stem)
     if not whole_folder:
