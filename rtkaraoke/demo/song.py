@@ -43,8 +43,6 @@ def demo_song(seconds: float = 20.0, sample_rate: int = 44_100, seed: int = 0) -
     Drums, bass, pad and two guitars, and a sung formant voice with vibrato, glides, breath and consonants,
     from the first second on. Longer songs repeat the eight bars.
     """
-    rng = np.random.default_rng(seed)
-    n = round(seconds * sample_rate)
     verse_s = N_BEATS * BEAT_S
     n_verses = max(1, int(np.ceil(seconds / verse_s)))
     syllables = [
@@ -53,9 +51,15 @@ def demo_song(seconds: float = 20.0, sample_rate: int = 44_100, seed: int = 0) -
         for start, length, note, phonemes in MELODY
         if verse * verse_s + start * BEAT_S < seconds
     ]
+    return perform(syllables, round(seconds * sample_rate), sample_rate, BEAT_S, np.random.default_rng(seed))
+
+
+def perform(syllables: list[Syllable], n: int, sample_rate: int, beat_s: float, rng: np.random.Generator) -> Stems:
+    """``n`` samples of a song: ``syllables`` sung over the band, a beat of which lasts ``beat_s``."""
+    seconds = n / sample_rate
     dry = sing(syllables, n, sample_rate, rng)
     voice = np.stack([dry, dry]) + 0.22 * reverb(dry, sample_rate, 1.4, rng)
-    music = play_band(n, sample_rate, n_verses, BEAT_S, rng)
+    music = play_band(n, sample_rate, max(1, int(np.ceil(seconds / (N_BEATS * beat_s)))), beat_s, rng)
     voice *= _level_over(dry, music) * 10 ** (VOICE_TO_MUSIC_DB / 20)
     for part in (voice, music):
         fade_ends(part, round(min(0.5, seconds / 10) * sample_rate))

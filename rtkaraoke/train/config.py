@@ -3,10 +3,12 @@
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from rtkaraoke.errors import ConfigError
+from rtkaraoke.train.loss import LOSSES
 from rtkaraoke.train.networks.gru_unet import GruUnetConfig
+from rtkaraoke.train.pack import SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class FitConfig:
     warm_up: int = 40
     cool_down: int = 400
     clip: float = 5.0
-    loss_segments: int = 4  # parts of an example; see rtkaraoke.train.loss
+    loss: dict[str, float] = field(default_factory=lambda: {"sdr": 1.0})  # weights; see rtkaraoke.train.loss
+    loss_segments: int = 4  # parts of an example, for "sdr"
     ema: float = 0.998
     seed: int = 1
     devices: int = 1  # processes on a CPU; each takes ``threads`` threads and a batch of its own
     threads: int = 2
+    workers: int = 1  # more processes, for each of the ``devices``, that mix examples
     accelerator: str = "auto"
     precision: str = "bf16-mixed"
     checkpoint_every: int = 50
@@ -77,10 +81,14 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that defines a run. ``run`` and ``cache`` are folders outside the repository."""
+    """Everything that defines a run. ``run`` and ``cache`` are folders outside the repository.
+
+    ``data`` is what the cache is made from: the ``manifest`` of the data folder, or songs ``generated`` by the package.
+    """
 
     run: Path
     cache: Path
+    data: str = "manifest"
     card: ModelCard = field(default_factory=ModelCard)
     geometry: GeometryConfig = field(default_factory=GeometryConfig)
     network: GruUnetConfig = field(default_factory=GruUnetConfig)
@@ -113,7 +121,27 @@ def parse_config(text: str, where: str) -> TrainConfig:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not TOML: {error}") from error
-    return _build(TrainConfig, values, where)
+    config: TrainConfig = _build(TrainConfig, values, where)
+    _check(config, where)
+    return config
+
+
+def _check(config: TrainConfig, where: str) -> None:
+    """Refuse values that have the right type and cannot work."""
+    fit = config.fit
+    if config.data not in SOURCES:
+        raise ConfigError(f"{where}: data is {config.data!r}, wanted one of {', '.join(SOURCES)}")
+    if unknown := sorted(set(fit.loss) - set(LOSSES)):
+        raise ConfigError(f"{where}: fit: loss: unknown key {unknown[0]!r}, wanted one of {', '.join(LOSSES)}")
+    if min(fit.loss.values(), default=0.0) < 0 or not any(fit.loss.values()):
+        raise ConfigError(f"{where}: fit: loss is {fit.loss}, wanted weights from 0 up and one above 0")
+    counts = {name: getattr(fit, name) for name in ("steps", "loss_segments", "devices", "threads")}
+    counts |= {"checkpoint_every": fit.checkpoint_every, "validate_every": fit.validate_every}
+    for name, count in {**counts, "batch": config.mix.batch}.items():
+        if count < 1:
+            raise ConfigError(f"{where}: {name} is {count}, wanted 1 or more")
+    if fit.workers < 0:
+        raise ConfigError(f"{where}: workers is {fit.workers}, wanted 0 or more")
 
 
 def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
@@ -135,10 +163,14 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _build(hint, value, where)
     if hint is Path and isinstance(value, str):
         return Path(value).expanduser()
-    if isinstance(value, list):
+    if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(value)
+    if get_origin(hint) is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where} is {value!r}, wanted a table of names and numbers")
+        return {name: _convert(float, part, f"{where}: {name}") for name, part in value.items()}
     if hint is float and isinstance(value, int):
         return float(value)
-    if hint in (int, float, str, bool) and type(value) is not hint:
+    if hint in (int, float, str, bool, Path) and type(value) is not hint:
         raise ConfigError(f"{where} is {value!r}, wanted {hint.__name__}")
     return value

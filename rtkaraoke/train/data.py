@@ -1,15 +1,16 @@
 """Endless training examples, mixed as they are drawn: true pairs, and voices over the music of others."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset
 
+from rtkaraoke.errors import ConfigError
 from rtkaraoke.evaluate.data import Audio
 from rtkaraoke.train import augment
 from rtkaraoke.train.config import MixConfig
@@ -19,27 +20,34 @@ Families = dict[str, list[Clip]]
 TRIES = 6  # crops looked at before a silent one is taken
 
 
-class MixDataset(IterableDataset[tuple[Tensor, Tensor]]):
-    """Yields ``(voice, music)``, each float32 ``(2, sample)``; their sum is the mixture.
+class MixDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Example ``number`` as ``(voice, music)``, each float32 ``(2, sample)``; their sum is the mixture.
 
-    Every worker draws from a stream of its own, seeded by ``seed`` and its number.
+    Each is drawn by a generator of its own, seeded by ``seed`` and its number: what a run hears at a step depends
+    neither on who prepares it nor on when the run was interrupted.
     """
 
-    def __init__(self, cache: Path, config: MixConfig, n_samples: int, seed: tuple[int, ...]) -> None:
+    def __init__(self, cache: Path, config: MixConfig, n_samples: int, seed: int) -> None:
         self.cache, self.config, self.n_samples, self.seed = cache, config, n_samples, seed
+        self.mixer: Mixer | None = None  # made where it is used: a map of the cache cannot travel between processes
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        torch.set_num_threads(1)
-        random = np.random.default_rng((*self.seed, worker.id if worker else 0))
-        mixer = Mixer(load_packed(self.cache), self.config, self.n_samples, random)
-        while True:
-            voice, music = mixer.draw()
-            yield torch.from_numpy(voice), torch.from_numpy(music)
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        random = np.random.default_rng((self.seed, number))
+        if self.mixer is None:
+            self.mixer = Mixer(load_packed(self.cache), self.config, self.n_samples, random)
+        self.mixer.random = random
+        voice, music = self.mixer.draw()
+        return torch.from_numpy(voice), torch.from_numpy(music)
 
 
 class Mixer:
-    """Draws examples from packed clips."""
+    """Draws examples from packed clips.
+
+    Raises
+    ------
+    ConfigError
+        When none of the families that the recipe names has clips of the kind that it asks for.
+    """
 
     def __init__(self, packed: Packed, config: MixConfig, n_samples: int, random: Generator) -> None:
         self.packed, self.config, self.n_samples, self.random = packed, config, n_samples, random
@@ -47,6 +55,18 @@ class Mixer:
         self.musics = _by_family(packed.clips, "music", config.musics)
         self.pairs = _by_family([c for c in packed.clips if c.pair >= 0], "voice", config.pairs)
         self.partner = {c.pair: c for c in packed.clips if c.pair >= 0 and c.role == "music"}
+        mixed = 1.0 - config.true_pair - config.no_voice - config.no_music
+        for name, families, share in (
+            ("pairs", self.pairs, config.true_pair),
+            ("voices", self.voices, mixed + config.no_music),
+            ("musics", self.musics, mixed + config.no_voice),
+        ):
+            if share > 0 and not families:
+                wanted, held = sorted(getattr(config, name)), sorted({clip.family for clip in packed.clips})
+                raise ConfigError(
+                    f"mix: {name} names {', '.join(wanted) or 'no family'}, but the cache holds {', '.join(held)}: "
+                    "name some of these with a weight above 0, or give another cache"
+                )
 
     def draw(self) -> tuple[Audio, Audio]:
         """One example: voice and music, at a random common level."""
@@ -170,8 +190,23 @@ def _by_family(clips: list[Clip], role: str, weights: dict[str, float]) -> Famil
 
 
 def training_batches(
-    cache: Path, config: MixConfig, n_samples: int, seed: tuple[int, ...], n_workers: int = 1
+    dataset: MixDataset, numbers: Iterable[range], n_workers: int
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches ``(example, 2, sample)`` of voice and music, prepared in processes of their own."""
-    dataset = MixDataset(cache, config, n_samples, seed)
-    return DataLoader(dataset, batch_size=config.batch, num_workers=n_workers, prefetch_factor=4 if n_workers else None)
+    """Batches ``(example, 2, sample)`` of voice and music, one for each range of example numbers.
+
+    ``n_workers`` processes prepare them, or with 0 this one does.
+    """
+    return DataLoader(
+        dataset,
+        batch_sampler=numbers,  # type: ignore[arg-type]
+        num_workers=n_workers,
+        prefetch_factor=4 if n_workers else None,
+    )
+
+
+def batch_numbers(steps: range, batch: int, rank: int, n_ranks: int) -> list[range]:
+    """The examples of each step: in order, those of a step dealt out to the ranks.
+
+    Two processes with a batch of three hear what one process with a batch of six hears.
+    """
+    return [range((step * n_ranks + rank) * batch, (step * n_ranks + rank + 1) * batch) for step in steps]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from rtkaraoke.errors import ModelError
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.protocol import ModelInfo
+from rtkaraoke.train.checkpoint import read_checkpoint
 from rtkaraoke.train.config import parse_config
 from rtkaraoke.train.networks.gru_unet import GruUnet
 from rtkaraoke.train.networks.patch_mask import LiveMask
@@ -68,9 +69,10 @@ def export(checkpoint: Path | str, out_path: Path | str) -> ModelInfo:
     Raises
     ------
     ModelError
-        When torch and ONNX Runtime differ by more than ``TOLERANCE`` in any mask.
+        When the checkpoint is missing or damaged, or torch and ONNX Runtime differ by more than ``TOLERANCE`` in
+        any mask.
     """
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    saved = read_checkpoint(checkpoint, {"average", "step", "scores", "recipe"})
     config = parse_config(saved["recipe"], str(checkpoint))
     geometry = StftGeometry(**asdict(config.geometry))
     network = GruUnet(config.network, geometry)

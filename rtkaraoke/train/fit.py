@@ -1,31 +1,41 @@
-"""The training loop: one function, resumable at any time.
+"""The training loop, resumable at any time.
 
-A run lives in a folder: ``last.pt`` (weights, their moving average, optimiser, step, recipe),
-``loss.csv`` and ``scores.csv``. Killing a run costs at most ``checkpoint_every`` steps.
+A run lives in a folder: ``last.pt`` (weights, their moving average, optimiser, step, recipe), ``best.pt`` (the same
+when it scored best), ``loss.csv`` and ``scores.csv``. Killing a run costs at most ``checkpoint_every`` steps, and
+changes nothing: the examples of a step, and all else that is random, follow from the seed and the step's number.
 """
 
 import csv
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.evaluate.data import data_root
 from rtkaraoke.geometry import StftGeometry
+from rtkaraoke.train.checkpoint import check_fits, read_checkpoint
 from rtkaraoke.train.config import FitConfig, parse_config, read_recipe
-from rtkaraoke.train.data import training_batches
-from rtkaraoke.train.loss import two_source_sdr_loss
+from rtkaraoke.train.data import MixDataset, Mixer, batch_numbers, training_batches
+from rtkaraoke.train.loss import combined_loss
 from rtkaraoke.train.muon import Muon
 from rtkaraoke.train.networks.gru_unet import GruUnet
+from rtkaraoke.train.pack import MANIFEST, ensure_packed, load_packed
 from rtkaraoke.train.stft import TorchStft
-from rtkaraoke.train.validate import Validation, run_sequence
+from rtkaraoke.train.validate import Validation, merit, run_sequence
 
-CHECKPOINT = "last.pt"
+CHECKPOINT, BEST = "last.pt", "best.pt"
+LOSSES, SCORES = "loss.csv", "scores.csv"
 OPTIMISERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 
@@ -49,17 +59,22 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
     return update
 
 
-def training_loss(network: nn.Module, stft: TorchStft, voice: Tensor, music: Tensor, n_segments: int) -> Tensor:
-    """The loss of one batch ``(example, 2, sample)``, through the inverse transform of the live path."""
+def training_loss(
+    network: nn.Module,
+    stft: TorchStft,
+    voice: Tensor,
+    music: Tensor,
+    n_segments: int,
+    weights: Mapping[str, float] = {"sdr": 1.0},
+) -> Tensor:
+    """The loss of one batch ``(example, 2, sample)``; see :func:`rtkaraoke.train.loss.combined_loss`."""
     spectrum = stft.spectrum(voice + music)
-    mask = torch.sigmoid(run_sequence(network, spectrum, stft.geometry).float())
-    estimate = stft.waveform(spectrum * mask)
-    n_samples = estimate.shape[-1]
-    return two_source_sdr_loss(estimate, voice[..., :n_samples], music[..., :n_samples], n_segments)
+    logits = run_sequence(network, spectrum, stft.geometry).float()
+    return combined_loss(weights, stft, logits, spectrum, voice, music, n_segments)
 
 
-def train(config_path: Path | str, resume: bool = True) -> Path:
-    """Train as the TOML file says; returns the checkpoint's path.
+class Training:
+    """A run, set up and brought to where its checkpoint stands; :meth:`run` carries it on.
 
     Parameters
     ----------
@@ -67,93 +82,198 @@ def train(config_path: Path | str, resume: bool = True) -> Path:
         See :class:`rtkaraoke.train.config.TrainConfig`.
     resume : bool
         Go on from the run's checkpoint if there is one; its weights and step count, today's configuration.
+        Otherwise the files of an earlier run are removed.
+
+    Raises
+    ------
+    ConfigError
+        When the recipe is wrong or does not fit the data or the checkpoint.
+    ModelError
+        When the checkpoint is damaged.
+    AudioFileError
+        When the data folder is missing.
     """
-    recipe = read_recipe(config_path)
-    config = parse_config(recipe, str(config_path))
-    config.run.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(config.fit.threads)
-    fabric = Fabric(
-        accelerator=config.fit.accelerator,
-        devices=config.fit.devices,
-        strategy="ddp" if config.fit.devices > 1 else "auto",
-        precision=config.fit.precision,  # type: ignore[arg-type]
-    )
-    fabric.launch()
-    fabric.seed_everything(config.fit.seed, verbose=False)
-    geometry = StftGeometry(**asdict(config.geometry))
-    stft = TorchStft(geometry).to(fabric.device)
-    plain = GruUnet(config.network, geometry)
-    plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser: Any = OPTIMISERS[config.fit.optimiser](
-        plain.parameters(), lr=config.fit.learning_rate, weight_decay=config.fit.weight_decay
-    )
-    network, optimiser = fabric.setup(plain, optimiser)
-    average = AveragedModel(plain, avg_fn=moving_average(config.fit.ema))
-    checkpoint, step = config.run / CHECKPOINT, 0
-    if resume and checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
-        plain.load_state_dict(saved["network"])
-        average.module.load_state_dict(saved["average"])
-        average.n_averaged.fill_(saved["n_averaged"])
-        optimiser.load_state_dict(saved["optimiser"])
-        step = saved["step"]
 
-    scores: dict[str, float] = {}
+    def __init__(self, config_path: Path | str, resume: bool = True) -> None:
+        self.recipe = read_recipe(config_path)
+        self.config = config = parse_config(self.recipe, str(config_path))
+        fit, checkpoint = config.fit, config.run / CHECKPOINT
+        if fit.optimiser not in OPTIMISERS:
+            wanted = ", ".join(OPTIMISERS)
+            raise ConfigError(f"{config_path}: fit: optimiser is {fit.optimiser!r}, wanted one of {wanted}")
+        geometry = StftGeometry(**asdict(config.geometry))
+        n_samples = round(config.mix.segment_s * geometry.sample_rate / geometry.hop) * geometry.hop
+        # What can go wrong shall go wrong here, before there are several processes to end.
+        saved = read_checkpoint(checkpoint) if resume and checkpoint.is_file() else None
+        if saved is not None:
+            check_fits(saved, config, checkpoint)
+        if config.data == MANIFEST:
+            data_root()
+        ensure_packed(config.cache, config.data)
+        Mixer(load_packed(config.cache), config.mix, n_samples, np.random.default_rng())
+        self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed)
 
-    def save() -> None:
-        partial = checkpoint.with_suffix(".partial")
+        torch.set_num_threads(fit.threads)
+        self.fabric = fabric_of(fit)
+        self.fabric.seed_everything(fit.seed, verbose=False)
+        self.plain = GruUnet(config.network, geometry)
+        self.fabric.launch()  # from here on in several processes
+        self.stft = TorchStft(geometry).to(self.fabric.device)
+        self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = OPTIMISERS[fit.optimiser](
+            self.plain.parameters(), lr=fit.learning_rate, weight_decay=fit.weight_decay
+        )
+        self.network, self.optimiser = self.fabric.setup(self.plain, optimiser)
+        self.average = AveragedModel(self.plain, avg_fn=moving_average(fit.ema))
+        self.average.eval()
+        self.step, self.scores, self.best = 0, dict[str, float](), -np.inf
+        if saved is not None:
+            self._restore(saved, checkpoint)
+        if self.fabric.is_global_zero:
+            config.run.mkdir(parents=True, exist_ok=True)
+            if saved is None:
+                for name in (CHECKPOINT, BEST):
+                    (config.run / name).unlink(missing_ok=True)
+            for name in (LOSSES, SCORES):
+                keep_rows(config.run / name, self.step)
+
+    def _restore(self, saved: dict[str, Any], path: Path) -> None:
+        own = set(self.optimiser.defaults) - {"lr", "weight_decay"}
+        try:
+            if not own & set(saved["optimiser"]["param_groups"][0]):
+                raise ValueError(f"its optimiser is not {self.config.fit.optimiser}")
+            self.plain.load_state_dict(saved["network"])
+            self.average.module.load_state_dict(saved["average"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ConfigError(
+                f"{path} does not fit the recipe: {error}: take the old values back, name another folder as `run`, "
+                "or begin anew with --fresh"
+            ) from error
+        self.average.n_averaged.fill_(saved["n_averaged"])
+        self.step, self.scores = saved["step"], saved["scores"]
+        self.best = saved.get("best", -np.inf)  # the first runs kept none
+
+    def run(self) -> Path:
+        """Train to the recipe's last step; returns the last checkpoint's path."""
+        config, fit, fabric = self.config, self.config.fit, self.fabric
+        checkpoint = config.run / CHECKPOINT
+        if self.step >= fit.steps:
+            return checkpoint
+        validation = Validation(self.stft, config.data) if fabric.is_global_zero else None
+        steps = range(self.step, fit.steps)
+        numbers = batch_numbers(steps, config.mix.batch, fabric.global_rank, fabric.world_size)
+        started, since = time.monotonic(), self.step
+        with progress_bar(fabric.is_global_zero) as bar:
+            task = bar.add_task("training", total=fit.steps, completed=self.step, loss="")
+            if validation is not None:
+                report("doing nothing", validation.doing_nothing())
+            for voice, music in training_batches(self.dataset, numbers, fit.workers):
+                loss, norm = self._learn(voice.to(fabric.device), music.to(fabric.device))
+                pace = (time.monotonic() - started) / (self.step - since)
+                if validation is None:
+                    continue
+                row = {"step": self.step, "loss": loss, "norm": norm, "seconds_per_step": pace}
+                append_row(config.run / LOSSES, row)
+                bar.update(task, completed=self.step, loss=f"loss {loss:.2f}")
+                last = self.step == fit.steps
+                if self.step % fit.validate_every == 0 or last:
+                    with fabric.autocast():
+                        self.scores = validation.score(self.average)
+                    append_row(config.run / SCORES, {"step": self.step, **self.scores})
+                    left_min = pace * (fit.steps - self.step) / 60
+                    report(f"step {self.step}, {left_min:.0f} min left", self.scores)
+                    if merit(self.scores) > self.best:
+                        self.best = merit(self.scores)
+                        self._save(config.run / BEST)
+                if self.step % fit.checkpoint_every == 0 or last:
+                    self._save(checkpoint)
+        return checkpoint
+
+    def _learn(self, voice: Tensor, music: Tensor) -> tuple[float, float]:
+        """One step on a batch ``(example, 2, sample)``; the loss over all processes, and the gradient's norm."""
+        fit = self.config.fit
+        # whatever a network draws at random shall not depend on where the run was interrupted
+        seeds = np.random.SeedSequence((fit.seed, self.step, self.fabric.global_rank))
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, fit)
+        self.network.train()
+        loss = training_loss(self.network, self.stft, voice, music, fit.loss_segments, fit.loss)
+        self.fabric.backward(loss)
+        norm = self.fabric.clip_gradients(self.network, self.optimiser, max_norm=fit.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.update_parameters(self.plain)
+        self.step += 1
+        mean = self.fabric.all_reduce(loss.detach(), reduce_op="mean")
+        return float(mean), float(norm if norm is not None else 0.0)  # type: ignore[arg-type]
+
+    def _save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        partial = path.with_suffix(".partial")
         torch.save(
             {
-                "network": plain.state_dict(),
-                "average": average.module.state_dict(),
-                "n_averaged": int(average.n_averaged),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "scores": scores,
-                "recipe": recipe,
+                "network": self.plain.state_dict(),
+                "average": self.average.module.state_dict(),
+                "n_averaged": int(self.average.n_averaged),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "scores": self.scores,
+                "best": self.best,
+                "recipe": self.recipe,
             },
             partial,
         )
-        partial.replace(checkpoint)
+        partial.replace(path)
 
-    validation = Validation(stft)
-    n_samples = round(config.mix.segment_s * geometry.sample_rate / geometry.hop) * geometry.hop
-    batches = iter(
-        training_batches(config.cache, config.mix, n_samples, seed=(config.fit.seed, step, fabric.global_rank))
+
+def train(config_path: Path | str, resume: bool = True) -> Path:
+    """Train as the TOML file says; returns the last checkpoint's path. See :class:`Training`."""
+    return Training(config_path, resume).run()
+
+
+def fabric_of(fit: FitConfig) -> Fabric:
+    """What starts the processes of a run and lets them work together.
+
+    Raises
+    ------
+    ConfigError
+        When this machine does not have what the recipe asks for.
+    """
+    try:
+        return Fabric(
+            accelerator=fit.accelerator,
+            devices=fit.devices,
+            strategy="ddp" if fit.devices > 1 else "auto",
+            precision=fit.precision,  # type: ignore[arg-type]
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"fit: accelerator {fit.accelerator!r}, devices {fit.devices}, precision {fit.precision!r}: {error}"
+        ) from error
+
+
+def progress_bar(wanted: bool) -> Progress:
+    """A bar with the time that is left, where stderr is a terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+        console=console,
+        redirect_stdout=sys.stdout.isatty(),  # else lines meant for a file would land in the terminal
+        disable=not (wanted and console.is_terminal),
     )
-    started, since = time.monotonic(), step
-    while step < config.fit.steps:
-        voice, music = (part.to(fabric.device) for part in next(batches))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, config.fit)
-        network.train()
-        loss = training_loss(network, stft, voice, music, config.fit.loss_segments)
-        fabric.backward(loss)
-        norm = fabric.clip_gradients(network, optimiser, max_norm=config.fit.clip)
-        optimiser.step()
-        optimiser.zero_grad()
-        average.update_parameters(plain)
-        step += 1
-        pace = (time.monotonic() - started) / (step - since)
-        if not fabric.is_global_zero:
-            continue
-        row = {
-            "step": step,
-            "loss": loss.item(),
-            "norm": float(norm if norm is not None else 0.0),
-            "seconds_per_step": pace,
-        }
-        append_row(config.run / "loss.csv", row)
-        if step % config.fit.validate_every == 0 or step == config.fit.steps:
-            average.eval()
-            with fabric.autocast():
-                scores = validation.score(average)
-            append_row(config.run / "scores.csv", {"step": step, **scores})
-            left = pace * (config.fit.steps - step) / 60
-            fabric.print(f"step {step}, {left:.0f} min left:", {k: round(v, 2) for k, v in scores.items()}, flush=True)
-        if step % config.fit.checkpoint_every == 0 or step == config.fit.steps:
-            save()
-    return checkpoint
+
+
+def report(what: str, scores: dict[str, float]) -> None:
+    """One line on stdout."""
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+    sys.stdout.write(f"{what}: {figures}\n")
+    sys.stdout.flush()
 
 
 def append_row(path: Path, row: dict[str, float]) -> None:
@@ -164,3 +284,17 @@ def append_row(path: Path, row: dict[str, float]) -> None:
         if fresh:
             writer.writeheader()
         writer.writerow(row)
+
+
+def keep_rows(path: Path, last_step: int) -> None:
+    """Take from a CSV file the rows after ``last_step``, which the run is about to write again; with none left, all."""
+    if not path.exists():
+        return
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [row for row in rows if int(row.partition(",")[0]) <= last_step]
+    if not kept:
+        path.unlink()
+    elif len(kept) < len(rows):
+        partial = path.with_suffix(".partial")
+        partial.write_text("".join([header, *kept]), encoding="utf-8", newline="")
+        partial.replace(path)

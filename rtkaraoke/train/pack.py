@@ -1,23 +1,30 @@
-"""Decode the training items once into one flat int16 array, so that a crop is one read from memory.
+"""Decode the training data once into one flat int16 array, so that a crop is one read from memory.
 
 Ogg decodes at about a hundred times real time, and a training run reads each second many times. A *clip* is a
 stretch of that array with a role, ``voice`` or ``music``; equal offsets in the clips of a pair are the same moment.
 """
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+from rtkaraoke.errors import ConfigError
 from rtkaraoke.evaluate.data import Audio, Item, read_audio, read_manifest, read_pair, stereo
+from rtkaraoke.train.generated import generated_songs
 
 SAMPLE_RATE = 44_100
 HELD_BACK = ("valyriatear",)
 INT16_SCALE = 32_000.0  # a little headroom for what a resampler adds
+CLIPS, SAMPLES = "clips.json", "samples.int16"
+MANIFEST, GENERATED = "manifest", "generated"  # where recordings come from
+N_GENERATED, GENERATED_S = 16, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,15 @@ class Clip:
     start: int
     n_samples: int
     pair: int
+
+
+class Recording(NamedTuple):
+    """What becomes clips: ``parts`` are ``(role, audio)``, and those of a ``pair`` belong together."""
+
+    kind: str
+    family: str
+    group: str
+    parts: list[tuple[str, Audio]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +99,70 @@ def parts_of(item: Item) -> list[tuple[str, Audio]]:
     return [(role, full_band(stereo(read_audio(item.path)), item.sample_rate))]
 
 
-def pack(folder: Path) -> None:
-    """Write ``samples.int16`` and ``clips.json`` of all training items into ``folder``."""
-    items = [i for i in read_manifest() if i.split == "train" and i.family not in HELD_BACK]
+def recordings() -> Iterator[Recording]:
+    """All training items of the data folder."""
+    for item in read_manifest():
+        if item.split == "train" and item.family not in HELD_BACK:
+            yield Recording(item.kind, item.family, item.group, parts_of(item))
+
+
+def generated_recordings() -> Iterator[Recording]:
+    """Songs of the package's own, all of the family ``generated``."""
+    for number, (voice, music) in enumerate(generated_songs(N_GENERATED, GENERATED_S, seed=0)):
+        yield Recording("pair", GENERATED, f"song {number}", [("voice", voice), ("music", music)])
+
+
+SOURCES: dict[str, Callable[[], Iterator[Recording]]] = {MANIFEST: recordings, GENERATED: generated_recordings}
+
+
+def pack(folder: Path, source: Iterable[Recording]) -> None:
+    """Write ``samples.int16`` and ``clips.json`` of all recordings into ``folder``; whole, or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     clips: list[Clip] = []
     start = 0
-    with (folder / "samples.int16").open("wb") as file:
-        for number, item in enumerate(items):
-            for role, audio in parts_of(item):
+    partial = folder / "samples.partial"
+    with partial.open("wb") as file:
+        for number, recording in enumerate(source):
+            for role, audio in recording.parts:
                 data = np.clip(audio.T * INT16_SCALE, -32768, 32767).astype(np.int16)
                 data.tofile(file)
-                pair = number if item.kind == "pair" else -1
-                clips.append(Clip(item.kind, item.family, item.group, role, start, len(data), pair))
+                pair = number if recording.kind == "pair" else -1
+                clips.append(Clip(recording.kind, recording.family, recording.group, role, start, len(data), pair))
                 start += len(data)
-    (folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in clips]))
+    partial.replace(folder / SAMPLES)
+    listing = folder / "clips.partial"
+    listing.write_text(json.dumps([asdict(clip) for clip in clips]))
+    listing.replace(folder / CLIPS)
+
+
+def ensure_packed(folder: Path, data: str) -> None:
+    """Pack the source named ``data`` into ``folder``, unless something is packed there.
+
+    Raises
+    ------
+    AudioFileError
+        When there is nothing to pack.
+    """
+    if not (folder / CLIPS).is_file():
+        pack(folder, SOURCES[data]())
 
 
 def load_packed(folder: Path) -> Packed:
-    """Open what :func:`pack` wrote; packs first when nothing is there."""
-    if not (folder / "clips.json").is_file():
-        pack(folder)
-    clips = [Clip(**fields) for fields in json.loads((folder / "clips.json").read_text())]
-    return Packed(np.memmap(folder / "samples.int16", np.int16, "r").reshape(-1, 2), clips)
+    """Open what :func:`pack` wrote.
+
+    Raises
+    ------
+    ConfigError
+        When the folder does not hold it, or not all of it.
+    """
+    try:
+        clips = [Clip(**fields) for fields in json.loads((folder / CLIPS).read_text())]
+        samples = np.memmap(folder / SAMPLES, np.int16, "r").reshape(-1, 2)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{folder}: no cache of training data ({error}): delete it, and it is made again") from error
+    wanted = max((clip.start + clip.n_samples for clip in clips), default=0)
+    if len(samples) < wanted:
+        raise ConfigError(
+            f"{folder}: {SAMPLES} holds {len(samples)} of {wanted} samples: delete the folder, and it is made again"
+        )
+    return Packed(samples, clips)

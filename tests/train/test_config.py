@@ -36,6 +36,16 @@ def test_shipped_recipes_are_valid(root: Path, name: str) -> None:
         ("fit = 5", "fit is 5"),
         ("[network]\nlayers = 3", "network: unknown key 'layers'"),
         ("run = ", "not TOML"),
+        ("data = 'internet'", "data is 'internet', wanted one of manifest, generated"),
+        ("[fit]\nsteps = [3]", "fit: steps"),
+        ("[fit]\nsteps = 0", "steps is 0, wanted 1 or more"),
+        ("[mix]\nbatch = 0", "batch is 0"),
+        ("[fit]\nworkers = -1", "workers is -1"),
+        ("[fit]\nloss = 'sdr'", "wanted a table"),
+        ("[fit]\nloss = { sdr = 'much' }", "loss: sdr"),
+        ("[fit]\nloss = { l1 = 1 }", "unknown key 'l1', wanted one of sdr, ibm"),
+        ("[fit]\nloss = { sdr = 0 }", "one above 0"),
+        ("[fit]\nloss = { sdr = 1, ibm = -1 }", "from 0 up"),
     ],
 )
 def test_mistakes_name_file_and_key(tmp_path: Path, text: str, named: str) -> None:
@@ -53,3 +63,9 @@ def test_folders_are_required(tmp_path: Path) -> None:
 
 def test_numbers_may_be_whole_where_fractions_are_meant(tmp_path: Path) -> None:
     assert load_config(written(tmp_path, "[mix]\nsegment_s = 3")).mix.segment_s == 3.0
+
+
+def test_losses_are_weighed_by_name(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, "")).fit.loss == {"sdr": 1.0}
+    loss = load_config(written(tmp_path, "[fit]\nloss = { sdr = 1, ibm_weighted = 0.1 }")).fit.loss
+    assert loss == {"sdr": 1.0, "ibm_weighted": 0.1}

@@ -1,15 +1,19 @@
 """Examples: finite, of the right length, voices and music where they are promised."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from rtkaraoke.errors import ConfigError  # noqa: E402
 from rtkaraoke.train import augment  # noqa: E402
 from rtkaraoke.train.config import MixConfig  # noqa: E402
-from rtkaraoke.train.data import Mixer, training_batches  # noqa: E402
+from rtkaraoke.train.data import MixDataset, Mixer, batch_numbers, training_batches  # noqa: E402
 from rtkaraoke.train.pack import SAMPLE_RATE, Clip, Packed, replicate_band  # noqa: E402
 
 N_SAMPLES = SAMPLE_RATE
@@ -97,13 +101,47 @@ def test_replicated_band_fills_the_top_and_leaves_the_rest() -> None:
     assert after[:6000].sum() == pytest.approx(before[:6000].sum(), rel=0.02)
 
 
-def test_batches_come_from_a_packed_folder(packed: Packed, tmp_path: Path) -> None:
-    import json
-    from dataclasses import asdict
-
+@pytest.fixture
+def dataset(packed: Packed, tmp_path: Path) -> MixDataset:
     packed.samples.tofile(tmp_path / "samples.int16")
     (tmp_path / "clips.json").write_text(json.dumps([asdict(clip) for clip in packed.clips]))
     config = MixConfig(batch=2, pairs={"band": 1.0}, voices={"studio": 1.0}, musics={"game": 1.0})
-    voice, music = next(iter(training_batches(tmp_path, config, N_SAMPLES, seed=(1,), n_workers=0)))
-    assert voice.shape == music.shape == (2, 2, N_SAMPLES)
-    assert voice.dtype == torch.float32
+    return MixDataset(tmp_path, config, N_SAMPLES, seed=1)
+
+
+def test_examples_depend_on_seed_and_number_alone(dataset: MixDataset) -> None:
+    in_order = [dataset[i] for i in range(6)]
+    for n_workers in (0, 2):
+        batches = list(training_batches(dataset, [range(4, 6), range(2)], n_workers))
+        for batch, first in zip(batches, (4, 0), strict=True):
+            voice, music = batch
+            assert voice.shape == music.shape == (2, 2, N_SAMPLES)
+            for i in range(2):
+                assert torch.equal(voice[i], in_order[first + i][0])
+                assert torch.equal(music[i], in_order[first + i][1])
+    dataset.seed = 2
+    assert not torch.equal(dataset[0][1], in_order[0][1])
+
+
+def test_every_example_of_every_step_goes_to_one_rank() -> None:
+    dealt = [batch_numbers(range(3, 5), batch=2, rank=rank, n_ranks=3) for rank in range(3)]
+    assert [sorted(i for rank in dealt for i in rank[step]) for step in range(2)] == [
+        list(range(18, 24)), list(range(24, 30)),
+    ]  # fmt: skip
+    assert batch_numbers(range(3, 5), batch=6, rank=0, n_ranks=1) == [range(18, 24), range(24, 30)]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"pairs": {"bend": 1.0}}, "pairs names bend, but the cache holds band, game, studio"),
+        ({"voices": {"studio": 0.0}}, "voices"),
+        ({"musics": {}}, "musics names no family"),
+    ],
+)
+def test_families_that_are_not_there_are_refused(packed: Packed, options: dict[str, Any], named: str) -> None:
+    weights = {"pairs": {"band": 1.0}, "voices": {"studio": 1.0}, "musics": {"game": 1.0}} | options
+    with pytest.raises(ConfigError, match=named):
+        Mixer(packed, MixConfig(**weights), N_SAMPLES, np.random.default_rng(1))
+    alone = {name: {"band": 1.0} if name == "pairs" else {} for name in weights}
+    Mixer(packed, MixConfig(true_pair=1.0, no_voice=0.0, no_music=0.0, **alone), N_SAMPLES, np.random.default_rng(1))

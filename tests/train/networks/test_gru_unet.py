@@ -1,11 +1,14 @@
 """The network: what it may see, what it remembers, and that one forward serves sequences and single frames."""
 
+import numpy as np
 import pytest
 import torch
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.train.networks.gru_unet import Bands, GruUnet, GruUnetConfig, frames_ahead, interleave, running_mean
+from rtkaraoke.train.stft import TorchStft
+from rtkaraoke.train.validate import voice_of
 
 TINY = GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(1, 2, 0, 3, 1), hidden=12)
 GEOMETRIES = [StftGeometry(44_100, 2048, 256), StftGeometry(44_100, 4096, 1024, 3), StftGeometry(44_100, 1024, 128, 1)]
@@ -109,3 +112,24 @@ def test_states_stay_bounded_and_silence_calms_them():
                 assert torch.isfinite(logits).all()
     assert states["gru"].abs().max() <= 1.0
     assert max(state.abs().max() for state in states.values()) < 50.0
+
+
+def test_music_that_comes_again_and_again_is_masked_as_the_second_time():
+    """The network remembers for about a second: a loop of two leaves it where it was."""
+    geometry = GEOMETRIES[0]
+    network = network_of(geometry, GruUnetConfig(TINY.channels, TINY.back, TINY.hidden, memory_s=(0.05, 0.3)))
+    loop = 20 * torch.randn(1, 2, 344, geometry.n_bins, 2, generator=torch.Generator().manual_seed(3))
+    states, passes, after = None, [], []
+    with torch.no_grad():
+        for _ in range(10):
+            logits, states = network(loop, states)
+            passes.append(logits)
+            after.append(states)
+    torch.testing.assert_close(passes[9], passes[1], rtol=0, atol=0.01)
+    for name in after[9]:
+        torch.testing.assert_close(after[9][name], after[1][name], rtol=0, atol=0.01)
+
+
+def test_silence_comes_out_as_silence():
+    geometry = GEOMETRIES[0]
+    assert not voice_of(network_of(geometry), TorchStft(geometry), np.zeros((2, 40 * 256), np.float32)).any()
