@@ -117,11 +117,8 @@ def read_recipe(path: Path | str) -> str:
 
 def parse_config(text: str, where: str) -> TrainConfig:
     """The same from a recipe's text; ``where`` names it in messages."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from error
-    config: TrainConfig = _build(TrainConfig, values, where)
+    values = parse_toml(text, where)
+    config: TrainConfig = build_table(TrainConfig, values, where)
     _check(config, where)
     return config
 
@@ -144,7 +141,15 @@ def _check(config: TrainConfig, where: str) -> None:
         raise ConfigError(f"{where}: workers is {fit.workers}, wanted 0 or more")
 
 
-def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """A recipe's tables. Raises :class:`ConfigError`, which names ``where``, when it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+
+
+def build_table(kind: Any, values: dict[str, Any], where: str) -> Any:
     """A dataclass from a table, recursively; every key must be known and of the declared type."""
     hints = get_type_hints(kind)
     if unknown := sorted(set(values) - set(hints)):
@@ -160,7 +165,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint):
         if not isinstance(value, dict):
             raise ConfigError(f"{where} is {value!r}, wanted a table")
-        return _build(hint, value, where)
+        return build_table(hint, value, where)
     if hint is Path and isinstance(value, str):
         return Path(value).expanduser()
     if get_origin(hint) is tuple and isinstance(value, list):

@@ -7,7 +7,7 @@ from typing import Any
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.geometry import StftGeometry
-from rtkaraoke.train.config import ModelCard, _build
+from rtkaraoke.train.config import ModelCard, build_table, parse_toml
 from rtkaraoke.train.networks.deep_karaoke import DeepKaraoke, DeepKaraokeConfig
 from rtkaraoke.train.networks.ibm_cnn import IbmCnn, IbmCnnConfig, StreamingIbmCnn
 
@@ -133,15 +133,12 @@ def parse_patch_config(text: str, where: str) -> PatchTrainConfig:
     ConfigError
         Naming the file, the key, the value found and what would be right.
     """
-    try:
-        values: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from error
+    values = parse_toml(text, where)
     table = dict(values.get("network", {}))
     kind = _one_of(table.pop("kind", None), KINDS, f"{where}: network.kind")
     _, sizes = KINDS[kind]
-    config: PatchTrainConfig = _build(
-        PatchTrainConfig, values | {"kind": kind, "network": _build(sizes, table, where)}, where
+    config: PatchTrainConfig = build_table(
+        PatchTrainConfig, values | {"kind": kind, "network": build_table(sizes, table, where)}, where
     )
     _one_of(config.data.mixing, MIXINGS, f"{where}: data.mixing")
     _one_of(config.fit.optimiser, OPTIMISERS, f"{where}: fit.optimiser")

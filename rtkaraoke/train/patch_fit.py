@@ -16,12 +16,15 @@ import torch
 from torch import Tensor
 
 from rtkaraoke.evaluate.patches import SMOOTHING
+from rtkaraoke.train.checkpoint import read_checkpoint
 from rtkaraoke.train.config import read_recipe
 from rtkaraoke.train.fit import CHECKPOINT, append_row
 from rtkaraoke.train.networks.deep_karaoke import DeepKaraoke, squared_error
 from rtkaraoke.train.networks.ibm_cnn import IbmCnn, StreamingIbmCnn, cross_entropy
 from rtkaraoke.train.patch_config import PatchTrainConfig, parse_patch_config
 from rtkaraoke.train.patch_data import Patches, load_patches
+
+SAVED = {"network", "optimiser", "epoch", "best_epoch", "best_loss", "best", "recipe", "scale"}  # of a checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def train_patches(recipe_path: Path | str, resume: bool = True, say: Callable[[s
     state: dict[str, Any] = {"epoch": 0, "best_epoch": 0, "best_loss": float("inf"), "best": None}
     checkpoint = config.run / CHECKPOINT
     if resume and checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        saved = read_checkpoint(checkpoint, SAVED)
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         state = {name: saved[name] for name in state}
@@ -159,7 +162,7 @@ def validate(network: DeepKaraoke | IbmCnn, valid: Patches, scale: float, batch:
 
 def load_trained(checkpoint: Path | str) -> Trained:
     """The best epoch's network of a checkpoint, on the CPU and in evaluation mode."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    saved = read_checkpoint(checkpoint, SAVED)
     config = parse_patch_config(saved["recipe"], str(checkpoint))
     network = config.build()
     network.load_state_dict(saved["best"] or saved["network"])
