@@ -109,3 +109,17 @@ def resample(audio: Audio, rate: int, to_rate: int) -> Audio:
     if rate == to_rate:
         return audio
     return np.ascontiguousarray(soxr.resample(audio.T, rate, to_rate, quality="VHQ").T)
+
+
+def louder_by(voice: Audio, music: Audio, balance_db: float) -> Audio:
+    """``voice``, scaled to be ``balance_db`` louder than ``music`` by energy; untouched where one of them is silent."""
+    if not (voice.any() and music.any()):
+        return voice
+    energy = [float(np.square(part, dtype=np.float64).sum()) for part in (voice, music)]
+    return voice * np.float32(np.sqrt(energy[1] / energy[0] * 10 ** (balance_db / 10)))
+
+
+def within_full_scale(voice: Audio, music: Audio) -> tuple[Audio, Audio]:
+    """Both scaled down alike, as far as it takes for neither them nor their sum to meet a limiter."""
+    peak = np.float32(max(1.0, *(float(np.abs(part).max(initial=0.0)) for part in (voice, music, voice + music))))
+    return voice / peak, music / peak

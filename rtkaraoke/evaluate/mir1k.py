@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rtkaraoke.errors import AudioFileError
-from rtkaraoke.evaluate.data import Item, read_audio, read_manifest
+from rtkaraoke.evaluate.data import Item, louder_by, read_audio, read_manifest, within_full_scale
 from rtkaraoke.evaluate.readers import Sources
 from rtkaraoke.evaluate.readers.clips import MIR1K_TRAINING
 
@@ -62,8 +62,7 @@ def load_clip(item: Item, balance_db: float | None = 0.0) -> Sources:
     voice, music = (read_audio(item.path / name)[:1] for name in ("vocals.ogg", "accompaniment.ogg"))
     n_samples = min(voice.shape[1], music.shape[1])
     voice, music = voice[:, :n_samples], music[:, :n_samples]
-    if balance_db is not None and voice.any() and music.any():
-        energies = [float(np.square(part, dtype=np.float64).sum()) for part in (voice, music)]
-        voice = voice * np.float32(np.sqrt(energies[1] / energies[0] * 10 ** (balance_db / 10)))
-    peak = np.float32(max(1.0, *(float(np.abs(part).max(initial=0)) for part in (voice, music, voice + music))))
-    return Sources(np.ascontiguousarray(voice / peak), np.ascontiguousarray(music / peak), item.sample_rate)
+    if balance_db is not None:
+        voice = louder_by(voice, music, balance_db)
+    voice, music = within_full_scale(voice, music)
+    return Sources(np.ascontiguousarray(voice), np.ascontiguousarray(music), item.sample_rate)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtkaraoke.errors import AudioFileError, RtkaraokeError
 from rtkaraoke.evaluate.baselines import BASELINES, ORACLES, Estimates, Method, baseline, through_engine
 from rtkaraoke.evaluate.bsseval import VERSIONS, bsseval_v3, bsseval_v4
-from rtkaraoke.evaluate.data import resample
+from rtkaraoke.evaluate.data import louder_by, resample, within_full_scale
 from rtkaraoke.evaluate.metrics import loss_of_music, removal_and_damage, sdr
 from rtkaraoke.evaluate.readers import Audio, Dataset, Song, Sources, open_dataset
 from rtkaraoke.evaluate.report import Report, SongResult
@@ -190,11 +190,7 @@ def _prepare(song: Sources, seconds: float | None, balance_db: float | None, sam
         start = max(0, (voice.shape[1] - round(seconds * rate)) // 2)
         voice, music = (part[:, start : start + round(seconds * rate)] for part in (voice, music))
     if balance_db is not None and voice.any() and music.any():
-        energy = [float(np.square(part, dtype=np.float64).sum()) for part in (voice, music)]
-        voice = voice * np.float32(np.sqrt(energy[1] / energy[0] * 10 ** (balance_db / 10)))
-        # As quiet as it takes for neither part nor the sum to meet the limiter.
-        peak = np.float32(max(1.0, *(np.abs(part).max() for part in (voice, music, voice + music))))
-        voice, music = voice / peak, music / peak
+        voice, music = within_full_scale(louder_by(voice, music, balance_db), music)
     if sample_rate is not None:
         voice, music = (resample(part, rate, sample_rate) for part in (voice, music))
         rate = sample_rate
