@@ -35,6 +35,8 @@ class MixConfig:
     no_voice: float = 0.08
     no_music: float = 0.04
     speed: float = 0.12  # largest change, both ways
+    colour: float = 0.3  # an equaliser on a true pair's voice, and on its music
+    mashup: float = 0.0  # a random voice's music is that of two songs
     voice_db: float = -4.0  # mean level of a random voice against its backing
     voice_db_spread: float = 5.0
     pairs: dict[str, float] = field(default_factory=dict)

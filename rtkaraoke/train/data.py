@@ -98,9 +98,9 @@ class Mixer:
             gain_db += np.clip(level_db, -10, 8) - level_db
         if random.random() < 0.5:
             voice, music = voice[::-1], music[::-1]
-        if random.random() < 0.3:
+        if random.random() < self.config.colour:
             voice = augment.equalise(voice, random, 4.0)
-        if random.random() < 0.3:
+        if random.random() < self.config.colour:
             music = augment.equalise(music, random, 4.0)
         return voice * np.float32(augment.db_to_gain(gain_db)), music
 
@@ -108,6 +108,10 @@ class Mixer:
         """A voice over the music of another song at a random level."""
         config, random = self.config, self.random
         voice, music = self._voice(), self._music()
+        if config.mashup and random.random() < config.mashup:  # at 0 nothing is drawn: older runs stay as they were
+            other = self._music()
+            ratio = augment.rms(music) / max(augment.rms(other), 1e-4)
+            music = music + other * np.float32(ratio * augment.db_to_gain(random.uniform(-10, 0)))
         voice_rms, music_rms = augment.rms(voice), augment.rms(music)
         if voice_rms > 0 and music_rms > 0:
             level_db = np.clip(random.normal(config.voice_db, config.voice_db_spread), -16, 10)

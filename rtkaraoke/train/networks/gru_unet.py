@@ -112,12 +112,16 @@ class GruUnetConfig:
         Units of the GRU; its state is bounded by one.
     memory_s : tuple of float
         Time constants of the running means, in seconds, rising.
+    dropout : float
+        Share of the GRU's inputs and outputs, and of the whole channels between the convolutions, that training leaves
+        out at random.
     """
 
     channels: tuple[int, ...] = (48, 64, 96, 128, 128)
     back: tuple[int, ...] = (0, 2, 4, 6, 8)
     hidden: int = 256
     memory_s: tuple[float, ...] = (0.012, 0.046, 0.19, 1.0)
+    dropout: float = 0.0
 
 
 class GruUnet(nn.Module):
@@ -164,6 +168,7 @@ class GruUnet(nn.Module):
             nn.Conv2d(n_in, 2 * n_out, (1, 3), padding=(0, 1))
             for n_in, n_out in zip(config.channels[::-1], outs[:-1], strict=False)
         )
+        self.drop, self.drop_channels = nn.Dropout(config.dropout), nn.Dropout2d(config.dropout)
         self.top = nn.Conv2d(config.channels[0], 2 * self.bands.stride, (1, 3), padding=(0, 1))
 
     def initial_states(self, n_streams: int) -> dict[str, Tensor]:
@@ -229,10 +234,11 @@ class GruUnet(nn.Module):
             if back := self.config.back[i]:
                 x = torch.cat([states[f"down{i}"].to(x.dtype).contiguous(memory_format=torch.channels_last), x], dim=2)
                 after[f"down{i}"] = x.narrow(2, x.shape[2] - back, back)
-            x = activate(layer(x))
+            x = self.drop_channels(activate(layer(x)))
             skips.append(x)
-        flat = self.norm(self.squeeze(x.transpose(1, 2).flatten(2)))
+        flat = self.drop(self.norm(self.squeeze(x.transpose(1, 2).flatten(2))))
         flat, hidden = self.gru(flat, states["gru"].transpose(0, 1).contiguous())
+        flat = self.drop(flat)
         after["gru"] = hidden.transpose(0, 1)
         x = self.expand(flat).unflatten(2, (-1, self.bands.sizes[-1])).transpose(1, 2)
         for layer, skip in zip(self.up, skips[:0:-1], strict=True):
