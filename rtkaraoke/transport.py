@@ -141,7 +141,7 @@ class Song(Closing):
             self.n_starved += not self._ring.ended
         return n_samples
 
-    def command(self, name: str, value: float) -> None:
+    def command(self, name: str, value: float, text: str = "") -> None:  # noqa: ARG002  the protocol's signature
         """``pause`` (1 or 0), ``seek`` (to a second), ``skip`` (by so many seconds). Raises :class:`RtkaraokeError`."""
         if name == "pause":
             self.paused = bool(value)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtkaraoke.errors import LiveError, RtkaraokeError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rtkaraoke.live.host import Source
 
 TICK_S = 0.05  #: how often the control thread looks
-STATUS_S = 0.1
+STATUS_S = 0.05
 SWITCH_INTERVAL_S = 0.0005
 EXIT_LOST = 3
 
@@ -49,9 +50,10 @@ class Job:
 def main(connection: Connection, job: Job) -> None:
     """Run one live stream; the entry point of the process.
 
-    Messages to the parent are pairs: ``running``, ``status`` and ``stopped`` with a :class:`LiveStatus`, ``event``
-    with a :class:`LiveEvent`, ``failed`` with an exception, ``lost`` with a text. From the parent come tuples of a
-    verb and its arguments: ``set plugin parameter value``, ``mute 0/1``, ``source name value``, ``stop``.
+    Messages to the parent are pairs: ``layout`` with that of the engine, ``running``, ``status`` and ``stopped`` with a
+    :class:`LiveStatus`, ``event`` with a :class:`LiveEvent`, ``failed`` with an exception, ``lost`` with a text. From
+    the parent come tuples of a verb and its arguments: ``set plugin parameter value``, ``mute 0/1``,
+    ``source name value text``, ``record path apart`` (no path ends it), ``stop``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = _Parent(connection)
@@ -95,7 +97,8 @@ class _Run:
         engine_factory: Callable[[], "Engine"],
         source_factory: Callable[[], "Source"] | None,
     ) -> None:
-        from rtkaraoke.live.host import MAX_BLOCK, Host
+        from rtkaraoke.live.flac import FlacRecording
+        from rtkaraoke.live.host import MAX_BLOCK, Host, Timed
         from rtkaraoke.live.recorder import Recorder
 
         self._parent = parent
@@ -113,10 +116,13 @@ class _Run:
         self._source = None if source_factory is None else source_factory()
         if self._source is not None:
             self._source.prepare(sample_rate, settings.n_channels)
+        self._timed: Timed | None = self._source if isinstance(self._source, Timed) else None
+        self._new_recording = FlacRecording  # imported while nothing sounds
+        self._recording: FlacRecording | None = None
         self._recorder: Recorder | None = None
         self._decisions: Any = None
         if settings.record is not None:
-            self._recorder = Recorder(settings.record, settings.n_channels, sample_rate)
+            self._recorder = Recorder(settings.record, self._engine.n_inputs, sample_rate)
             self._decisions = settings.record.with_suffix(".decisions").open("wb")
         self._stream: AudioStream = backend.open(settings, self._prefill)
         try:
@@ -136,6 +142,7 @@ class _Run:
         worker = threading.Thread(target=self._work, name="rtkaraoke-worker", daemon=True)
         worker.start()
         self._stream.start()
+        self._parent.send("layout", self._engine.layout())
         self._parent.send("running", self._status("running"))
         lost = self._control()
         if lost:
@@ -177,6 +184,7 @@ class _Run:
                 self._check_period()
                 self._store_decisions()
                 self._tell_notes()
+                self._watch_recording()
                 self._parent.send("status", self._status("running"))
 
     def _obey(self, message: tuple[Any, ...]) -> None:
@@ -188,8 +196,27 @@ class _Run:
                 self._host.mute(bool(arguments[0]))
             elif verb == "source" and self._source is not None:
                 self._source.command(*arguments)
+            elif verb == "record":
+                self._record(*arguments)
         except RtkaraokeError as error:
             self._tell("error", str(error))
+
+    def _record(self, path: str, apart: bool) -> None:
+        """End a recording, and begin the next one where there is a path."""
+        recording, self._recording, self._host.recording = self._recording, None, None
+        if recording is not None:
+            recording.close()
+            lost = f", {recording.lost} samples were lost: the disk is too slow" if recording.lost else ""
+            self._tell("notice", f"recorded {recording.seconds:.1f} s to {recording.path}{lost}")
+        if path:
+            self._recording = self._host.recording = self._new_recording(Path(path), self._engine, apart=apart)
+
+    def _watch_recording(self) -> None:
+        """Let a recording that cannot go on be known, and be over."""
+        if self._recording is not None and (error := self._recording.error):
+            recording, self._recording, self._host.recording = self._recording, None, None
+            recording.close()
+            self._tell("error", error)
 
     def _fade_out(self) -> None:
         from rtkaraoke.live.host import MUTE_S
@@ -214,10 +241,13 @@ class _Run:
     def _tell_notes(self) -> None:
         """Pass on, once each, what the network or the recorder have to say."""
         notes: list[str] = []
-        for plugin in self._engine.plugins.values():
+        for name, part in self._engine.plugins.items():
+            plugin = getattr(part, "plugin", part)  # inside of a switch
             notes += getattr(getattr(plugin, "network", None), "notes", [])
             if error := getattr(plugin, "error", None):
-                notes.append(f"{plugin.name}: {error}")
+                notes.append(f"{name}: {error}")
+            for text in plugin.news() if hasattr(plugin, "news") else ():
+                self._tell("notice", text)
         if self._recorder is not None and self._recorder.error:
             notes.append(self._recorder.error)
         for note in notes:
@@ -232,6 +262,9 @@ class _Run:
                     self._decisions.write(log.drain())
 
     def _keep_records(self) -> None:
+        if self._recording is not None:
+            self._host.recording = None
+            self._recording.close()
         if self._recorder is not None:
             self._recorder.close()
             self._store_decisions()
@@ -245,18 +278,25 @@ class _Run:
         step_ms: dict[str, float] = {}
         provider = ""
         parameters: dict[str, float] = {}
-        for plugin in engine.plugins.values():
+        voice: dict[str, float] = {}
+        for name, plugin in engine.plugins.items():
             hops |= getattr(plugin, "counters", {})
             if times := getattr(plugin, "step_times", None):
                 step_ms |= times.percentiles_ms()
+            if read_voice := getattr(plugin, "read_voice", None):
+                voice = read_voice()._asdict()
             provider = provider or getattr(getattr(plugin, "network", None), "provider", "")
-            parameters |= {f"{plugin.name}.{name}": plugin.get(name) for name in plugin.parameters}
+            parameters |= {f"{name}.{each}": plugin.get(each) for each in plugin.parameters}
+        now_ns = time.monotonic_ns()
+        source = dict(self._source.status) if self._source is not None else {}
+        if self._timed is not None:
+            source["heard_s"] = self._timed.heard_s(host.leaving(now_ns))
         return LiveStatus(
             state=state,
             sample_rate=stream.sample_rate,
             period=stream.period,
-            input_peak_db=heard.peak_db,
-            input_rms_db=heard.rms_db,
+            input_peak_db=heard.peak_db[: engine.n_channels],
+            input_rms_db=heard.rms_db[: engine.n_channels],
             output_peak_db=played.peak_db,
             output_rms_db=played.rms_db,
             latency_terms=host.latency_terms,
@@ -272,7 +312,13 @@ class _Run:
             parameters=parameters,
             muted=host.muted,
             drift_ppm=stream.drift_ppm,
-            source=self._source.status if self._source is not None else {},
+            source=source,
+            time_ns=now_ns,
+            buses={} if engine.desk is None else engine.desk.levels(heard, engine.n_channels),
+            duck={} if engine.duck is None else engine.duck.status,
+            voice=voice,
+            recording="" if self._recording is None else str(self._recording.path),
+            recorded_s=0.0 if self._recording is None else self._recording.seconds,
             input=stream.input_name,
             output=stream.output_name,
         )

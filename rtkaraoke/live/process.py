@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import connection, get_context, resource_tracker
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from rtkaraoke.engine import Engine
     from rtkaraoke.live.host import Source
+    from rtkaraoke.plugins.protocol import PluginInfo
 
 TICK_S = 0.1
 RETRY_S = 1.0  #: between two looks for a device that went away
@@ -88,6 +90,7 @@ class LiveSession:
         self._connection: connection.Connection | None = None
         self._wishes: dict[tuple[str, ...], float] = {}
         self._status = LiveStatus(latency_budget_ms=settings.latency_budget_ms)
+        self._layout: tuple[PluginInfo, ...] = ()
         self._events: list[LiveEvent] = []
         self._started = threading.Event()
         self._stop = threading.Event()
@@ -126,9 +129,27 @@ class LiveSession:
         """Panic: silence within 20 ms and the prefill; or sound again."""
         self._wish(("mute",), float(muted))
 
-    def command(self, name: str, value: float = 0.0) -> None:
+    def command(self, name: str, value: float = 0.0, text: str = "") -> None:
         """Tell the source what to do, such as ``pause`` or ``seek``. What is wrong with it is told by an event."""
-        self._send(("source", name, value))
+        self._send(("source", name, value, text))
+
+    def record(self, path: Path | None, *, apart: bool = False) -> None:
+        """Keep what is heard in a new FLAC file, or end that. A recording that goes on is ended before.
+
+        Parameters
+        ----------
+        path : Path or None
+            None ends the recording.
+        apart : bool
+            Music and voices go to files of their own, ``NAME.music.flac`` and ``NAME.voices.flac``.
+
+        What is wrong with it, and its end, is told by an event.
+        """
+        self._send(("record", "" if path is None else str(path), apart))
+
+    def layout(self) -> tuple["PluginInfo", ...]:
+        """Everything that :meth:`set` can reach, in the order of the signal; empty until the engine is prepared."""
+        return self._layout
 
     def status(self) -> LiveStatus:
         """The latest status, at most some 100 ms old while running."""
@@ -241,6 +262,8 @@ class LiveSession:
                 self._status = content
                 if kind == "running":
                     self._begin(ours)
+            elif kind == "layout":
+                self._layout = content
             elif kind == "event":
                 self._tell(content)
             elif kind == "stopped":

@@ -22,8 +22,8 @@ RATE = 44_100
 
 class _TickingDevice(FakeDevice):
     def __init__(self, folder: Path, settings: LiveSettings) -> None:
-        signal = np.full((60 * RATE, len(settings.channels_in)), 0.25, np.float32) if settings.channels_in else None
-        super().__init__(signal, settings.n_channels, sample_rate=RATE, period=441)
+        signal = np.full((60 * RATE, len(settings.inputs)), 0.25, np.float32) if settings.inputs else None
+        super().__init__(signal, len(settings.outputs), sample_rate=RATE, period=441)
         self._folder = folder
 
     def start(self) -> None:
@@ -107,7 +107,7 @@ class Silence:
         out[:] = 0
         return out.shape[1]
 
-    def command(self, name: str, value: float) -> None:
+    def command(self, name: str, value: float, text: str = "") -> None:
         if name != "seek":
             raise DeviceError(f"cannot {name}")
         self._told[name] = value
