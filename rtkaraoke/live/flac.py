@@ -76,6 +76,8 @@ class FlacRecorder(RingWriter):
         if self._sink.error is not None:
             self.error = self.error or self._ended(str(self._sink.error))
         self._sink.close()
+        if not self.n_stored:
+            self._sink.path.unlink(missing_ok=True)  # no sample, no header: no file
 
     def _full(self) -> str:
         free = shutil.disk_usage(self.path.parent).free

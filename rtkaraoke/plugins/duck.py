@@ -21,10 +21,10 @@ from rtkaraoke.plugins.protocol import Block, Parameter, Parameters
 HIGH_PASS_HZ = 120.0  #: rumble and the bass of the loudspeakers are below
 RISE_S = 0.003  #: time constants of the detector
 FALL_S = 0.015
-MUSIC_FALL_S = 0.5  #: of the music's held power: longer than the way from the loudspeakers and a room's echo
+MUSIC_FALL_S = 0.2  #: of the music's held power: slower than a room, on the way from the loudspeakers as well
 MUSIC_SILENCE_DB = -60.0  #: music below this is not worth a ratio
 CALIBRATION_S = 2.0
-MARGIN_DB = 6.0  #: by which a calibration stays above what it heard
+MARGIN_DB = 3.0  #: by which even the end of singing lies above what a calibration heard
 DEEPEST_DB = 90.0
 
 
@@ -39,8 +39,8 @@ class Duck(Parameters):
             [
                 Parameter("on", "", 0, 1, 1, "the guide vocal falls while somebody sings", ("off", "on")),
                 Parameter("threshold", "dB", -70.0, 0.0, -42.0, "level of a microphone above which it is a singer"),
-                Parameter("bleed", "dB", -60.0, 12.0, -14.0, "the same, relative to the music: what leaks in is none"),
-                Parameter("hysteresis", "dB", 0.0, 20.0, 6.0, "how far below both the singing ends"),
+                Parameter("bleed", "dB", -60.0, 12.0, -13.0, "the same, relative to the music: what leaks in is none"),
+                Parameter("hysteresis", "dB", 0.0, 20.0, 4.0, "how far below both the singing ends"),
                 Parameter("hold", "ms", 0.0, 2000.0, 350.0, "pauses shorter than this are none"),
                 Parameter("depth", "dB", 0.0, DEEPEST_DB, DEEPEST_DB, "how far the guide falls; the highest: all"),
                 Parameter("attack", "ms", 5.0, 200.0, 20.0, "time in which it falls"),
@@ -124,7 +124,7 @@ class Duck(Parameters):
             if name == "bleed" and power == 0.0:
                 continue  # no music was playing: what leaks in is as unknown as before
             parameter = self.parameters[name]
-            wanted_db = MARGIN_DB + (10.0 * math.log10(power) if power > 0.0 else FLOOR_DB)
+            wanted_db = MARGIN_DB + self.get("hysteresis") + (10.0 * math.log10(power) if power > 0.0 else FLOOR_DB)
             super().set(name, min(max(wanted_db, parameter.minimum), parameter.maximum))
             text += f"{', ' if text else ''}{name} {self.get(name):.1f} dB"
         self._news.append(f"the duck is calibrated: {text}")

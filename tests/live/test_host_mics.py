@@ -143,9 +143,9 @@ def test_before_the_first_sample_nothing_of_the_source_has_left():
     ("engine", "options", "words"),
     [
         (lambda: night(2), {"mic_in": (1,)}, r"microphones have 2 channels, the card gives them \(1,\)"),
-        (lambda: night(), {"mic_in": ()}, "microphones have 1 channels"),
+        (night, {"mic_in": ()}, "microphones have 1 channels"),
         (lambda: night(headphones=True), {"mic_in": (1,)}, "further outputs have 2 channels"),
-        (lambda: night(), {"mic_in": (1,), "channels_in": (2, 3)}, "source"),
+        (night, {"mic_in": (1,), "channels_in": (2, 3)}, "source"),
     ],
 )
 def test_channels_that_do_not_fit_are_refused(engine, options, words):

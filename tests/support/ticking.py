@@ -9,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from rtkaraoke.buses import Mic
 from rtkaraoke.engine import Engine
 from rtkaraoke.errors import DeviceError
 from rtkaraoke.live.backend import AudioStream
 from rtkaraoke.live.fake_backend import FakeDevice
 from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.live.stream import DeviceStream
+from rtkaraoke.masks.centre import CentreNetwork
+from rtkaraoke.plugins.duck import Duck
 from rtkaraoke.plugins.gain import Gain
+from rtkaraoke.plugins.limiter import Limiter
+from rtkaraoke.plugins.vocal_remover import VocalRemover
 
 RATE = 44_100
 
@@ -90,6 +95,12 @@ def fragile() -> Engine:
     return Engine([Fragile()])
 
 
+def singing() -> Engine:
+    """A microphone beside the music, and a duck."""
+    remover = VocalRemover(CentreNetwork())
+    return Engine([remover], [Limiter()], mics=[Mic("mic1", [Gain()])], duck=Duck())
+
+
 def unwilling() -> Engine:
     raise ValueError("no engine today")
 
@@ -109,8 +120,11 @@ class Silence:
 
     def command(self, name: str, value: float, text: str = "") -> None:
         if name != "seek":
-            raise DeviceError(f"cannot {name}")
+            raise DeviceError(f"cannot {name} {text}".strip())
         self._told[name] = value
+
+    def heard_s(self, sample: int) -> float:
+        return sample / RATE
 
     @property
     def status(self) -> dict[str, float]:
