@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rtkaraoke.buses import Bus, Desk, Mic, Output, Scratch, Send
+from rtkaraoke.buses import Bus, Mic, Output, Send
 from rtkaraoke.closing import Closing
+from rtkaraoke.desk import Desk, Scratch
 from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.meters import Meter
 from rtkaraoke.errors import PluginError
@@ -113,7 +114,7 @@ class Engine(Closing):
                 getattr(part, "kind", part.name),
                 part.latency,
                 tuple(part.parameters.values()),
-                {preset: dict(values) for preset, values in getattr(part, "presets", {}).items()},
+                getattr(part, "presets", {}) if self.desk is None else self.desk.presets(bus, part),
             )
             for bus, name, part in self._parts()
         )

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from rtkaraoke.masks.centre import CentreNetwork
 from rtkaraoke.plugins.duck import Duck
 from rtkaraoke.plugins.gain import RAMP_S, Gain
 from rtkaraoke.plugins.limiter import Limiter
+from rtkaraoke.plugins.protocol import Parameter
 from rtkaraoke.plugins.vocal_remover import VocalRemover
 from tests.support.models import constant, counting
 
@@ -40,6 +42,18 @@ class Late(Gain):
         joined = np.concatenate([self._line, block], axis=1)
         self._line = joined[:, -self.latency :]
         out[:] = joined[:, : block.shape[1]]
+
+
+class Wet(Gain):
+    """An effect with a mix, and presets that set it."""
+
+    name = "wet"
+    presets: ClassVar = {"hall": {"mix": 30.0, "level": -3.0}}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._declared["mix"] = Parameter("mix", "%", 0.0, 100.0, 20.0)
+        self._values["mix"] = 20.0
 
 
 def night(network=None, threaded: bool = False, mic=(), send=(), music=()) -> Engine:
@@ -230,6 +244,16 @@ def test_the_layout_names_everything_that_can_be_set() -> None:
             engine.set(part.name, parameter.name, parameter.maximum)
             assert engine.get(part.name, parameter.name) == parameter.maximum
     engine.close()
+
+
+def test_a_send_bus_hears_nothing_but_its_effect() -> None:
+    engine = Engine([], mics=[Mic("mic1", [Wet()])], sends=[Send("reverb", [Wet()])])
+    engine.prepare(RATE, 2, 256)
+    assert engine.get("reverb.wet", "mix") == 100.0
+    assert engine.get("mic1.wet", "mix") == 20.0
+    presets = {part.name: part.presets for part in engine.layout()}
+    assert presets["reverb.wet"] == {"hall": {"level": -3.0}}
+    assert presets["mic1.wet"] == {"hall": {"mix": 30.0, "level": -3.0}}
 
 
 def test_levels_are_told_for_every_bus_and_output() -> None:

@@ -143,15 +143,15 @@ def test_a_calibration_is_told_when_it_is_done(karaoke):
 
 
 def test_a_session_records_while_it_runs(karaoke, tmp_path):
-    def recorded(name):
+    def recording(name):
         status = karaoke.status()
         return status.recording == str(tmp_path / name) and status.recorded_s > 0.3
 
     karaoke.record(tmp_path / "first.flac")
-    until(lambda: recorded("first.flac"))
+    until(lambda: recording("first.flac"))
     karaoke.record(tmp_path / "second.flac", apart=True)
     assert f"to {tmp_path / 'first.flac'}" in until(karaoke.events)[0].text
-    until(lambda: recorded("second.flac"))
+    until(lambda: recording("second.flac"))
     karaoke.record(None)
     assert "second.flac" in until(karaoke.events)[0].text
     until(lambda: karaoke.status().recording == "")
@@ -159,7 +159,7 @@ def test_a_session_records_while_it_runs(karaoke, tmp_path):
     event = until(karaoke.events)[0]
     assert (event.kind, "exists already" in event.text) == ("error", True)
     karaoke.record(tmp_path / "third.flac")
-    until(lambda: recorded("third.flac"))
+    until(lambda: recording("third.flac"))
     karaoke.stop()
     for name, peak in (("first", 0.25), ("second.music", 0.0), ("second.voices", 0.25), ("third", 0.25)):
         recorded, _ = soundfile.read(tmp_path / f"{name}.flac", dtype="float32")
