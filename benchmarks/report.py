@@ -20,9 +20,8 @@ from pathlib import Path
 
 from common import FOLDER, RESULTS, Table, load, measured_on
 
-README = FOLDER.parent / "README.md"
-PAPERS = FOLDER.parent / "docs" / "papers.md"
-CARDS = sorted((FOLDER.parent / "rtkaraoke" / "masks" / "weights").glob("*.md"))
+ROOT = FOLDER.parent
+DOCUMENTS = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("rtkaraoke/masks/weights/*.md")))
 REPORT = FOLDER / "RESULTS.md"
 PLACE = re.compile(
     r"(?P<open><!-- benchmark (?P<key>[\w./-]+)(?:: (?P<rows>[^>]+))? -->\n).*?(?P<close><!-- /benchmark -->)",
@@ -71,7 +70,7 @@ def fill(text: str, results: Path = RESULTS) -> str:
 
 
 def main() -> None:
-    wanted = {REPORT: report()} | {path: fill(path.read_text(encoding="utf-8")) for path in (README, PAPERS, *CARDS)}
+    wanted = {REPORT: report()} | {path: fill(path.read_text(encoding="utf-8")) for path in DOCUMENTS}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         if stale:
