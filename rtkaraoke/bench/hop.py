@@ -18,6 +18,7 @@ from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.stft import StreamingStft
 from rtkaraoke.engine import music_engine
 from rtkaraoke.masks.protocol import MaskNetwork
+from rtkaraoke.plugins.limiter import Limiter
 
 N_WARM_UP = 200
 BACK_TO_BACK = "back to back"
@@ -102,14 +103,15 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     dry_gain, voice_gain = np.array([1.0, 1.0, 0.0]), np.array([-1.0, -1.0, 0.0])
     info = network.info
     shape = info.strength, info.bias, info.alpha, info.theta
-    limiter = np.ones(1)
+    limiter = Limiter()
+    limiter.prepare(sample_rate, n_channels, hop)
 
     def copy() -> None:
         kernels.take_in(block, out, meter)
         kernels.mix_hop(
             out, out, voice, 0, hop, delay, 0, stft.history, geometry.window - hop, voice_hop, dry_gain, voice_gain
         )
-        kernels.limit(out, out, limiter, 1.0, 0.999)
+        limiter.process(out, out)
         kernels.measure(out, meter)
 
     def analyse() -> None:

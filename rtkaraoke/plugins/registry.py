@@ -10,13 +10,19 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from rtkaraoke.errors import PluginError
+from rtkaraoke.plugins.effects.dynamics import Compressor, DeEsser, Gate
+from rtkaraoke.plugins.effects.filters import Equaliser, HighPass
+from rtkaraoke.plugins.effects.space import Echo, Reverb
 from rtkaraoke.plugins.gain import Gain
 from rtkaraoke.plugins.limiter import Limiter
 from rtkaraoke.plugins.protocol import Plugin
 
 ENTRY_POINT_GROUP = "rtkaraoke.plugins"
 
-_SHIPPED: dict[str, Callable[[], Plugin]] = {"gain": Gain, "limiter": Limiter}
+_SHIPPED: dict[str, Callable[[], Plugin]] = {
+    plugin.name: plugin
+    for plugin in (Gain, HighPass, Equaliser, Gate, Compressor, DeEsser, Echo, Reverb, Limiter)
+}
 
 
 def plugin_names() -> list[str]:
