@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from rtkaraoke.errors import PluginError
 from rtkaraoke.plugins.effects.dynamics import Compressor, DeEsser, Gate
 from rtkaraoke.plugins.effects.filters import Equaliser, HighPass
+from rtkaraoke.plugins.effects.key_shift import KeyShift
 from rtkaraoke.plugins.effects.space import Echo, Reverb
 from rtkaraoke.plugins.gain import Gain
 from rtkaraoke.plugins.limiter import Limiter
@@ -21,7 +22,7 @@ ENTRY_POINT_GROUP = "rtkaraoke.plugins"
 
 _SHIPPED: dict[str, Callable[[], Plugin]] = {
     plugin.name: plugin
-    for plugin in (Gain, HighPass, Equaliser, Gate, Compressor, DeEsser, Echo, Reverb, Limiter)
+    for plugin in (Gain, HighPass, Equaliser, Gate, Compressor, DeEsser, Echo, Reverb, KeyShift, Limiter)
 }
 
 

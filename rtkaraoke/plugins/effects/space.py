@@ -168,7 +168,7 @@ class Reverb(Effect):
         dry, wet = _mix(0.01 * self.get("mix"))
         n_channels = self._dry.shape[0]
         # What goes round loses 1 - g^2 of its energy each time: this makes up for the sum of all rounds.
-        level = math.sqrt((1 - float(np.mean(np.square(gains)))) * n_channels / kernels.N_LINES)
+        level = math.sqrt(2 * (1 - float(np.mean(np.square(gains)))) * n_channels / kernels.N_LINES)
         pre_delay = max(2.0, 1e-3 * self.get("pre_delay") * self._sample_rate)
         low_cut = 1.0 - self._shrinkage(1.0 / (2 * math.pi * self.get("low_cut")))
         return (dry, wet * level, pre_delay, size, low_cut, *gains, *poles)
