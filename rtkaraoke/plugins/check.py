@@ -359,31 +359,33 @@ def check_allocation(create: Create) -> str:
 
 
 def check_time(create: Create) -> str:
-    """A block takes less than half of the time it lasts."""
-    times_us = time_blocks(create)
+    """A block takes less than half of the time that it lasts, in processor time of this thread.
+
+    Other programs stretch the wall's time, so of that only the median has to fit at all.
+    """
+    wall_us, cpu_us = time_blocks(create)
     lasts_us = 1e6 * TIMED_BLOCK / RATE
-    p50, p99 = np.percentile(times_us, (50, 99))
-    said = f"{p50:.1f} µs (p99 {p99:.1f}, max {times_us.max():.1f}) per stereo block of {TIMED_BLOCK} at {RATE} Hz"
-    if times_us.mean() > 0.5 * lasts_us:
-        raise Broken(f"{said}: more than half of the {lasts_us:.0f} µs that it lasts")
+    p50, p99 = np.percentile(wall_us, (50, 99))
+    said = f"{p50:.1f} µs (p99 {p99:.1f}, max {wall_us.max():.1f}) per stereo block of {TIMED_BLOCK} at {RATE} Hz"
+    if cpu_us.mean() > 0.5 * lasts_us or p50 > lasts_us:
+        raise Broken(f"{said}, mean processor time {cpu_us.mean():.1f} µs: too much for {lasts_us:.0f} µs of sound")
     return said
 
 
-def time_blocks(
-    create: Create, n_blocks: int = N_TIMED, values: Mapping[str, float] | None = None
-) -> NDArray[np.float64]:
-    """Microseconds that each of ``n_blocks`` stereo blocks of ``TIMED_BLOCK`` samples at ``RATE`` takes."""
-    n_warm_up = 200
-    signal = noise((64 + n_warm_up) * TIMED_BLOCK)
-    blocks = [np.ascontiguousarray(signal[:, TIMED_BLOCK * n :][:, :TIMED_BLOCK]) for n in range(64)]
+def time_blocks(create: Create, n_blocks: int = N_TIMED) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Microseconds, of the wall and of this thread's processor time, of each stereo block of ``TIMED_BLOCK`` samples."""
+    n_warm_up, n_different = 200, 64
+    signal = noise(n_different * TIMED_BLOCK)
+    blocks = [signal[:, TIMED_BLOCK * n :][:, :TIMED_BLOCK].copy() for n in range(n_different)]
     out = np.zeros((2, TIMED_BLOCK), np.float32)
-    times_us = np.zeros(n_warm_up + n_blocks)
-    with prepared(create, values=values) as plugin:
-        for n in range(len(times_us)):
-            started = time.perf_counter_ns()
-            plugin.process(blocks[n % 64], out)
-            times_us[n] = 1e-3 * (time.perf_counter_ns() - started)
-    return times_us[n_warm_up:]
+    times_ns = np.zeros((2, n_warm_up + n_blocks), np.int64)
+    with prepared(create) as plugin:
+        for n in range(n_warm_up + n_blocks):
+            wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+            plugin.process(blocks[n % n_different], out)
+            times_ns[:, n] = time.perf_counter_ns() - wall, time.thread_time_ns() - cpu
+    wall_us, cpu_us = 1e-3 * times_ns[:, n_warm_up:]
+    return wall_us, cpu_us
 
 
 CHECKS: dict[str, Callable[[Create], str]] = {
