@@ -14,7 +14,12 @@ app = App(name="rtkaraoke", help=HELP, help_format="plaintext", version=__versio
 _GROUPS = {
     "Music": (demo.demo, render.render, playing.play, playing.live),
     "This machine": (
-        doctor.doctor, listing.devices, listing.models, plugins.plugins, listing.presets, listing.config,
+        doctor.doctor,
+        listing.devices,
+        listing.models,
+        plugins.plugins,
+        listing.presets,
+        listing.config,
     ),
     "Networks": (training.train, training.export, evaluate.evaluate),
 }

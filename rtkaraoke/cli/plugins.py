@@ -89,7 +89,7 @@ def _list(json: bool) -> None:
 
 
 def _describe(plugin: "Plugin", json: bool) -> None:
-    from rtkaraoke.plugins.check import presets_of
+    from rtkaraoke.plugins.protocol import presets_of
 
     latency, presets = _latency(plugin), presets_of(plugin)
     if json:

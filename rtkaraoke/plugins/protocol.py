@@ -110,7 +110,7 @@ class Parameters:
         overrides it; what a preset does not name stays as it is.
     """
 
-    presets: Mapping[str, Mapping[str, float]] = {}  # noqa: RUF012 - replaced by subclasses, never changed
+    presets: Mapping[str, Mapping[str, float]] = {}
 
     def __init__(self, declared: Sequence[Parameter]) -> None:
         self._declared = {parameter.name: parameter for parameter in declared}
@@ -143,3 +143,8 @@ class Parameters:
 
     def _unknown(self, name: str) -> PluginError:
         return PluginError(f"no parameter {name!r}: there are {', '.join(self._declared) or 'none'}")
+
+
+def presets_of(plugin: Plugin) -> Mapping[str, Mapping[str, float]]:
+    """The plugin's presets by name; none where it knows of no presets."""
+    return getattr(plugin, "presets", {})

@@ -26,6 +26,11 @@ _SHIPPED: dict[str, Callable[[], Plugin]] = {
 }
 
 
+def shipped_names() -> list[str]:
+    """Those of :func:`plugin_names` that come with rtkaraoke, sorted."""
+    return sorted(_SHIPPED)
+
+
 def plugin_names() -> list[str]:
     """Every name that :func:`create_plugin` knows, sorted; nothing is imported."""
     return sorted({*_SHIPPED, *(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))})

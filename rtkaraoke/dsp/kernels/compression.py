@@ -38,7 +38,7 @@ def excess(peak, threshold, slope, knee):
 
 @njit("float64(float64, float64[::1], float64, float64)", nogil=True, cache=True)
 def follow(wanted, state, attack, release):
-    """Move the reduction in ``state`` towards ``wanted`` and return it: the smooth decoupled detector of the same paper.
+    """Move the reduction in ``state`` towards ``wanted``, and return it: the paper's smooth decoupled detector.
 
     ``attack`` and ``release`` are the factors by which a distance shrinks per sample.
     """

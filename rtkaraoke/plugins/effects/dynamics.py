@@ -120,9 +120,7 @@ class Compressor(Effect):
         return (self.get("threshold"), 1.0 - 1.0 / self.get("ratio"), self.get("knee"), self.get("makeup"))
 
     def _apply(self, n_samples: int) -> None:
-        kernels.compress(
-            self._dry, self._wet, n_samples, self._controls[1:], self._attack, self._release, self._state
-        )
+        kernels.compress(self._dry, self._wet, n_samples, self._controls[1:], self._attack, self._release, self._state)
 
 
 class DeEsser(Effect):

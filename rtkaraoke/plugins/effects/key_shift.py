@@ -32,7 +32,9 @@ class KeyShift(Effect):
     }
 
     def __init__(self) -> None:
-        super().__init__([Parameter("semitones", "semitones", -12.0, 12.0, 0.0, "up or down; 0 leaves the sound alone")])
+        super().__init__(
+            [Parameter("semitones", "semitones", -12.0, 12.0, 0.0, "up or down; 0 leaves the sound alone")]
+        )
         self._hop = 0
 
     @property

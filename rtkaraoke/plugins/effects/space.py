@@ -194,7 +194,7 @@ class Reverb(Effect):
 
 
 def _pole(gain: float, frequency: float) -> float:
-    """Pole of the one-pole low pass whose gain at ``frequency`` (share of the sample rate) is ``gain`` times that at 0."""
+    """Pole of the one-pole low pass that has ``gain`` at ``frequency`` (share of the sample rate), and 1 at 0."""
     power = gain * gain
     if power >= 1.0:
         return 0.0
