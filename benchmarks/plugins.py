@@ -53,7 +53,7 @@ def main() -> None:
         COLUMNS,
         [row(name, options.blocks) for name in shipped_names()],
         f"A block lasts {1e6 * TIMED_BLOCK / RATE:.0f} µs. *CPU*: the thread's CPU time; the other times are the wall's, "
-        "other programs on the machine included. `key_shift` does the work of eight blocks in one.",
+        "with other programs on the machine. `key_shift` does the work of eight blocks in one.",
     )
     print(f"\n{table.title}\n\n{table.markdown()}")
     print(f"\nwrote {save(options.name, [table], blocks=options.blocks)}")

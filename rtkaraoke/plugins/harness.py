@@ -60,7 +60,7 @@ def noise(n_samples: int, n_channels: int = 2, level: float = 0.3) -> Signal:
 
 def time_blocks(create: Create, n_blocks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Microseconds that each stereo block of ``TIMED_BLOCK`` samples takes: on the wall, and of CPU time."""
-    n_warm_up, n_different = 200, 64
+    n_warm_up, n_different = min(200, n_blocks), 64
     signal = noise(n_different * TIMED_BLOCK)
     blocks = [signal[:, TIMED_BLOCK * n :][:, :TIMED_BLOCK].copy() for n in range(n_different)]
     out = np.zeros((2, TIMED_BLOCK), np.float32)

@@ -39,4 +39,4 @@ class Limiter(Effect):
         return (db_to_gain(self.get("ceiling")),)
 
     def _apply(self, n_samples: int) -> None:
-        kernels.limit(self._dry, self._wet, n_samples, self._controls[1], self._release, self._state)
+        kernels.limit(self._dry, self._wet, n_samples, self._controls, self._release, self._state)

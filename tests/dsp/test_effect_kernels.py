@@ -117,7 +117,7 @@ def test_a_de_esser_splits_and_adds_up() -> None:
 def test_limiter_copies_below_the_ceiling_and_never_exceeds_it() -> None:
     quiet = RNG.uniform(-0.9, 0.9, (2, 500)).astype(np.float32)
     loud = (3 * quiet).astype(np.float32)
-    state, out, ceiling = np.ones(1), np.empty_like(quiet), np.ones(20_000)
+    state, out, ceiling = np.ones(1), np.empty_like(quiet), np.ones((1, 20_000))
     compression.limit(quiet, out, 500, ceiling, 0.999, state)
     np.testing.assert_array_equal(out, quiet)
     compression.limit(loud, out, 500, ceiling, 0.999, state)

@@ -153,12 +153,12 @@ def de_ess(dry, wet, n_samples, controls, knee, attack, release, filters, bands,
 
 
 @njit(
-    "void(float32[:, ::1], float32[:, ::1], int64, float64[::1], float64, float64[::1])",
+    "void(float32[:, ::1], float32[:, ::1], int64, float64[:, ::1], float64, float64[::1])",
     nogil=True,
     cache=True,
 )
-def limit(dry, wet, n_samples, ceiling, release, state):
-    """Peak limiter without look-ahead; below the ``ceiling`` ``(sample,)`` it copies the bits.
+def limit(dry, wet, n_samples, controls, release, state):
+    """Peak limiter without look-ahead; below the ceiling, its one control, it copies the bits.
 
     ``state[0]`` is the gain, ``release`` the factor by which the reduction ``1 - gain`` shrinks per sample.
     """
@@ -170,8 +170,8 @@ def limit(dry, wet, n_samples, ceiling, release, state):
         peak = 0.0
         for channel in range(dry.shape[0]):
             peak = max(peak, abs(np.float64(dry[channel, i])))
-        if peak * gain > ceiling[i]:
-            gain = ceiling[i] / peak
+        if peak * gain > controls[0, i]:
+            gain = controls[0, i] / peak
         for channel in range(dry.shape[0]):
             wet[channel, i] = np.float32(gain * dry[channel, i])
     state[0] = gain

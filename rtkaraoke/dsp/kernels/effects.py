@@ -59,7 +59,7 @@ def glide(state, controls, n_samples):
 
 @njit("void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float64[::1])", nogil=True, cache=True)
 def blend(dry, wet, out, wetness):
-    """Fill ``out`` with the way from ``dry`` to ``wet``; at a wetness of 0 or 1 with the bits of the one or the other."""
+    """Fill ``out`` with the way from ``dry`` to ``wet``; a wetness of 0 or 1 copies the bits of that one."""
     for i in range(out.shape[1]):
         share = wetness[i]
         for channel in range(out.shape[0]):

@@ -21,7 +21,7 @@ class Effect(Parameters, ABC):
 
     A subclass says in :meth:`_targets` what its parameters mean in the kernel's own terms: *controls*, which move
     sample by sample along straight lines of ``GLIDE_S``, so that nothing clicks and the partition into blocks does not
-    matter. The first row of :attr:`_controls` is the way from dry to wet; those of :meth:`_targets` follow.
+    matter.
 
     NaN and Inf in the input count as 0.
     """
@@ -62,7 +62,8 @@ class Effect(Parameters, ABC):
         self._dry, self._wet = (np.zeros((n_channels, max_block), np.float32) for _ in range(2))
         self._allocate(sample_rate, n_channels, max_block)
         n_controls = 1 + len(self._targets())
-        self._controls = np.zeros((n_controls, max_block))
+        self._all_controls = np.zeros((n_controls, max_block))
+        self._wetness, self._controls = self._all_controls[0], self._all_controls[1:]
         self._glide = np.zeros((4, n_controls))
         self.reset()
 
@@ -70,9 +71,9 @@ class Effect(Parameters, ABC):
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
         n_samples = block.shape[1]
         kernels.clean(block, self._dry)
-        kernels.glide(self._glide, self._controls, n_samples)
+        kernels.glide(self._glide, self._all_controls, n_samples)
         self._apply(n_samples)
-        kernels.blend(self._dry, self._wet, out, self._controls[0])
+        kernels.blend(self._dry, self._wet, out, self._wetness)
 
     def reset(self) -> None:
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""

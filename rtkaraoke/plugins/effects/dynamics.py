@@ -67,7 +67,7 @@ class Gate(Effect):
             self._dry,
             self._wet,
             n_samples,
-            self._controls[1:],
+            self._controls,
             self._decay,
             self._attack,
             self._release,
@@ -120,7 +120,7 @@ class Compressor(Effect):
         return (self.get("threshold"), 1.0 - 1.0 / self.get("ratio"), self.get("knee"), self.get("makeup"))
 
     def _apply(self, n_samples: int) -> None:
-        kernels.compress(self._dry, self._wet, n_samples, self._controls[1:], self._attack, self._release, self._state)
+        kernels.compress(self._dry, self._wet, n_samples, self._controls, self._attack, self._release, self._state)
 
 
 class DeEsser(Effect):
@@ -175,7 +175,7 @@ class DeEsser(Effect):
             self._dry,
             self._wet,
             n_samples,
-            self._controls[1:],
+            self._controls,
             KNEE_DB,
             self._attack,
             self._release,

@@ -28,7 +28,7 @@ class _Filters(Effect):
         self._state.fill(0.0)
 
     def _apply(self, n_samples: int) -> None:
-        kernels.state_variable_filters(self._dry, self._wet, n_samples, self._controls[1:], self._state)
+        kernels.state_variable_filters(self._dry, self._wet, n_samples, self._controls, self._state)
 
 
 class HighPass(_Filters):

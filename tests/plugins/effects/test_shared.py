@@ -1,7 +1,11 @@
 """What all effects share: bypass, presets, limits on channels, states that stay in bounds and end in zeros."""
 
+from random import Random
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtkaraoke.errors import PluginError
 from rtkaraoke.plugins.effects.base import Effect
@@ -25,6 +29,29 @@ def test_bypass_is_the_input_bit_for_bit(name: str, n_channels: int) -> None:
     with prepared(lambda: create_plugin(name), RATE, n_channels, {"bypass": 1}) as plugin:
         out = run(plugin, signal)
         np.testing.assert_array_equal(out[:, plugin.latency :], signal[:, : signal.shape[1] - plugin.latency])
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(EFFECTS),
+    st.lists(st.integers(1, 4096), min_size=1, max_size=12),
+    st.sampled_from([1, 2]),
+    st.sampled_from([16_000, 44_100, 96_000]),
+    st.randoms(use_true_random=False),
+)
+def test_any_partition_gives_the_same_bits_while_parameters_move(
+    name: str, sizes: list[int], n_channels: int, sample_rate: int, random: Random
+) -> None:
+    parameters = create_plugin(name).parameters.values()
+    changes = [
+        (random.randrange(12_000), parameter.name, random.choice((parameter.minimum, parameter.maximum)))
+        for parameter in parameters
+    ]
+    outs = []
+    for partition in (sizes, [4096]):
+        with prepared(lambda: create_plugin(name), sample_rate, n_channels) as plugin:
+            outs.append(run(plugin, noise(12_000, n_channels), partition, changes))
+    np.testing.assert_array_equal(*outs)
 
 
 @pytest.mark.parametrize("name", EFFECTS)
