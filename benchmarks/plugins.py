@@ -52,7 +52,7 @@ def main() -> None:
         f"One stereo block of {TIMED_BLOCK} samples at {RATE} Hz",
         COLUMNS,
         [row(name, options.blocks) for name in shipped_names()],
-        f"A block lasts {1e6 * TIMED_BLOCK / RATE:.0f} µs. *CPU*: the thread's CPU time; the other times are the wall's, "
+        f"A block lasts {1e6 * TIMED_BLOCK / RATE:.0f} µs. *CPU*: the thread's CPU time; the others are the wall's, "
         "with other programs on the machine. `key_shift` does the work of eight blocks in one.",
     )
     print(f"\n{table.title}\n\n{table.markdown()}")

@@ -1,4 +1,4 @@
-"""Write RESULTS.md and the marked tables of README.md and docs/papers.md from ``results/*.json``.
+"""Write RESULTS.md and the marked tables of README.md, docs and model cards from ``results/*.json``.
 
     python benchmarks/report.py [--check]
 
@@ -8,19 +8,25 @@ A place in these documents that is filled from here looks like this, KEY being `
     ...
     <!-- /benchmark -->
 
+and ``<!-- benchmark quality/default: live, centre -->`` takes the rows alone that begin with one of these names.
+
 With ``--check`` nothing is written; the exit code is 1 when something would change.
 """
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from common import FOLDER, RESULTS, Table, load, measured_on
 
-README = FOLDER.parent / "README.md"
-PAPERS = FOLDER.parent / "docs" / "papers.md"
+ROOT = FOLDER.parent
+DOCUMENTS = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("rtkaraoke/masks/weights/*.md")))
 REPORT = FOLDER / "RESULTS.md"
-PLACE = re.compile(r"(?P<open><!-- benchmark (?P<key>[\w./-]+) -->\n).*?(?P<close><!-- /benchmark -->)", re.DOTALL)
+PLACE = re.compile(
+    r"(?P<open><!-- benchmark (?P<key>[\w./-]+)(?:: (?P<rows>[^>]+))? -->\n).*?(?P<close><!-- /benchmark -->)",
+    re.DOTALL,
+)
 INTRODUCTION = """# Results
 
 Written by `benchmarks/report.py` from `benchmarks/results/*.json`; do not edit. How to measure again: see
@@ -52,16 +58,19 @@ def fill(text: str, results: Path = RESULTS) -> str:
     for path in results.glob("*.json"):
         tables |= {f"{path.stem}/{table.key}": table for table in load(path)[1]}
 
-    def replace(match: re.Match[str]) -> str:
+    def table_of(match: re.Match[str]) -> str:
         table = tables.get(match["key"])
+        if table and match["rows"]:
+            wanted = [name.strip() for name in match["rows"].split(",")]
+            table = replace(table, rows=[row for row in table.rows if row[0] in wanted])
         content = table.markdown() if table else f"*{match['key']} has not been measured yet.*"
         return match["open"] + content + "\n" + match["close"]
 
-    return PLACE.sub(replace, text)
+    return PLACE.sub(table_of, text)
 
 
 def main() -> None:
-    wanted = {REPORT: report()} | {path: fill(path.read_text(encoding="utf-8")) for path in (README, PAPERS)}
+    wanted = {REPORT: report()} | {path: fill(path.read_text(encoding="utf-8")) for path in DOCUMENTS}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         if stale:

@@ -19,7 +19,12 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)")
 
 
 def documents(root: Path) -> list[Path]:
-    return [*root.glob("*.md"), *(root / "docs").rglob("*.md"), *(root / "benchmarks").glob("*.md")]
+    return [
+        *root.glob("*.md"),
+        *(root / "docs").rglob("*.md"),
+        *(root / "benchmarks").glob("*.md"),
+        *(root / "rtkaraoke" / "masks").rglob("*.md"),
+    ]
 
 
 def test_links_between_documents_lead_somewhere(root: Path) -> None:

@@ -53,8 +53,18 @@ def data_root() -> Path:
 
 
 def read_manifest(root: Path | None = None) -> list[Item]:
-    """All items of the data folder, in the manifest's order."""
+    """All items of a folder with a manifest, in its order; of the data folder when none is named.
+
+    Raises
+    ------
+    AudioFileError
+        When there is no manifest.
+    """
     root = root or data_root()
+    if not (root / "manifest.csv").is_file():
+        raise AudioFileError(
+            f"{root}: no manifest.csv in it: name a folder that has one, with a row for every recording"
+        )
     with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
         return [
             Item(

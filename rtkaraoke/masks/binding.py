@@ -1,4 +1,4 @@
-"""One stream of one ONNX Runtime session: buffers and bindings made once, so that a step allocates nothing.
+"""Some streams of one ONNX Runtime session: buffers and bindings made once, so that a step allocates nothing.
 
 The states ping-pong between two sets of buffers. The even binding reads set 0 and writes set 1, the odd one the
 reverse, and a step runs whichever is due: nothing is copied and nothing rebound. ``spectrum`` and ``mask`` have one
@@ -19,6 +19,7 @@ from rtkaraoke.masks.providers import SILENT, OpenedSession
 
 HOST_TO_DEVICE = 1  # enum cudaMemcpyKind
 DEVICE_TO_HOST = 2
+DEVICE_TO_DEVICE = 3
 
 _graph_numbers = itertools.count(1)  # a graph holds the addresses of one parity of one stream, so none is used twice
 
@@ -40,8 +41,7 @@ class DeviceCopy:
 
     def __call__(self) -> None:
         """Copy; returns when done."""
-        if code := self._cudart.cudaMemcpy(*self._arguments):
-            raise RuntimeError(f"cudaMemcpy failed with CUDA error {code}")
+        _check(self._cudart.cudaMemcpy(*self._arguments))
 
     def close(self) -> None:
         """Unpin, before NumPy frees the memory. May be called twice."""
@@ -51,37 +51,41 @@ class DeviceCopy:
 
 
 class BoundSession:
-    """Fill :attr:`spectrum`, call :meth:`run`, read :attr:`mask`. For one thread at a time.
+    """Fill :attr:`spectra`, call :meth:`run`, read :attr:`masks`. For one thread at a time.
 
     Attributes
     ----------
-    spectrum : complex64 array ``(channel, bin)``
+    spectra : complex64 array ``(stream, channel, bin)``
         Input of the next step; bins as many as the network has.
-    mask : float32 array ``(channel, bin)``
+    masks : float32 array ``(stream, channel, bin)``
         Output of the last step.
     """
 
-    def __init__(self, opened: OpenedSession, signature: Signature) -> None:
+    def __init__(self, opened: OpenedSession, signature: Signature, n_streams: int = 1) -> None:
         self.device = opened.device
         self._session = opened.session
+        self._cudart = opened.cudart
         self._copies: list[DeviceCopy] = []
-        spectrum = np.zeros((1, *signature.spectrum_shape), np.float32)
-        mask = np.zeros((1, *signature.spectrum_shape[:2]), np.float32)
-        self.spectrum: NDArray[np.complex64] = spectrum.view(np.complex64)[0, ..., 0]
-        self.mask: NDArray[np.float32] = mask[0]
-        self._states = [
-            {name: self._tensor(np.zeros((1, *shape), np.float32)) for name, shape in signature.states.items()}
+        spectra = np.zeros((n_streams, *signature.spectrum_shape), np.float32)
+        self.masks: NDArray[np.float32] = np.zeros((n_streams, *signature.spectrum_shape[:2]), np.float32)
+        self.spectra: NDArray[np.complex64] = spectra.view(np.complex64)[..., 0]
+        # On the CPU the tensors work in these arrays; on a card the arrays are what the tensors began with.
+        self._arrays = [
+            {name: np.zeros((n_streams, *shape), np.float32) for name, shape in signature.states.items()}
             for _ in range(2)
         ]
-        self._zeros = np.zeros(max((math.prod(shape) for shape in signature.states.values()), default=0), np.float32)
+        self._states = [{name: self._tensor(array) for name, array in arrays.items()} for arrays in self._arrays]
+        self._zeros = np.zeros(
+            n_streams * max((math.prod(shape) for shape in signature.states.values()), default=0), np.float32
+        )
         if opened.cudart is None:
-            tensors = self._tensor(spectrum), self._tensor(mask)
+            tensors = self._tensor(spectra), self._tensor(self.masks)
         else:  # the device's tensors are others than the host's arrays
-            tensors = self._tensor(spectrum.copy()), self._tensor(mask.copy())
+            tensors = self._tensor(spectra.copy()), self._tensor(self.masks.copy())
             pointers = [tensor.data_ptr() for tensor in tensors]
             self._copies = [
-                DeviceCopy(opened.cudart, spectrum, pointers[0], HOST_TO_DEVICE),
-                DeviceCopy(opened.cudart, mask, pointers[1], DEVICE_TO_HOST),
+                DeviceCopy(opened.cudart, spectra, pointers[0], HOST_TO_DEVICE),
+                DeviceCopy(opened.cudart, self.masks, pointers[1], DEVICE_TO_HOST),
             ]
         self._tensors = tensors
         self._bindings = [self._bind(parity, *tensors) for parity in range(2)]
@@ -98,6 +102,25 @@ class BoundSession:
             self._copies[1]()
         self._parity = 1 - parity
 
+    def hold(self, stream: int) -> None:
+        """Undo the last step for one stream: it remembers what it did before. Raises whatever CUDA raises."""
+        for name, array in self._arrays[self._parity].items():
+            if self._cudart is None:
+                np.copyto(array[stream], self._arrays[1 - self._parity][name][stream])
+            else:
+                ends = (self._on_card(self._parity, name, stream), self._on_card(1 - self._parity, name, stream))
+                size = ctypes.c_size_t(array[stream].nbytes)
+                _check(self._cudart.cudaMemcpy(*ends, size, ctypes.c_int(DEVICE_TO_DEVICE)))
+
+    def forget(self, stream: int) -> None:
+        """Set the states of one stream to zero. Raises whatever CUDA raises."""
+        for name, array in self._arrays[self._parity].items():
+            if self._cudart is None:
+                array[stream] = 0.0
+            else:
+                size = ctypes.c_size_t(array[stream].nbytes)
+                _check(self._cudart.cudaMemset(self._on_card(self._parity, name, stream), ctypes.c_int(0), size))
+
     def reset(self) -> None:
         """Set every state to zero. Raises whatever CUDA raises."""
         for states in self._states:
@@ -110,6 +133,11 @@ class BoundSession:
             copy.close()
         self._bindings.clear()
         self._states.clear()
+
+    def _on_card(self, parity: int, name: str, stream: int) -> ctypes.c_void_p:
+        """Where a state of one stream begins in the card's memory."""
+        offset = stream * self._arrays[parity][name][stream].nbytes
+        return ctypes.c_void_p(self._states[parity][name].data_ptr() + offset)
 
     def _tensor(self, array: NDArray[np.float32]) -> Any:
         """Wrap ``array`` as an OrtValue: the same memory on the CPU, a copy on a device."""
@@ -126,6 +154,12 @@ class BoundSession:
             binding.bind_ortvalue_input(name, self._states[parity][name])
             binding.bind_ortvalue_output(name + OUT, self._states[1 - parity][name])
         return binding
+
+
+def _check(code: int) -> None:
+    """Raise for a CUDA error."""
+    if code:
+        raise RuntimeError(f"a copy on the card failed with CUDA error {code}")
 
 
 def _graph_options() -> Any:

@@ -10,16 +10,13 @@ A step never raises: a provider that fails is replaced by the CPU, NaN resets th
 the previous mask holds for that hop. Both are counted and said in ``notes``.
 """
 
-import math
 from importlib import resources
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from rtkaraoke.errors import ModelError, ProviderError
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks import providers
+from rtkaraoke.masks.batch import Batch
 from rtkaraoke.masks.binding import BoundSession
 from rtkaraoke.masks.contract import Signature, read_contract
 from rtkaraoke.masks.protocol import Mask, ModelInfo, Spectrum
@@ -28,7 +25,6 @@ from rtkaraoke.masks.providers import OpenedSession
 CENTRE = "centre"  # needs no file: see rtkaraoke.masks.models
 FIRST_BYTE = 0x08  # tag of `ir_version`, the first field of every ONNX file
 MAX_FILE_SIZE = 2**31  # Protocol Buffers' limit; larger weights lie in a file beside, which ONNX Runtime reads itself
-MAX_NOTES = 20  # a network that fails for hours must not fill the memory with its story
 
 
 def shipped_models() -> dict[str, Path]:
@@ -117,15 +113,19 @@ class Network:
         ProviderError
             When the card refuses another session.
         """
+        geometry = self.info.geometry.at_rate(sample_rate)
+        return OnnxMask(self.info, geometry, self.batch(1))
+
+    def batch(self, n_streams: int) -> Batch:
+        """Streams that share their runs. Raises :class:`ProviderError` when the card refuses another session."""
         if self._cpu is None:
             raise ValueError(f"network {self.info.name!r} is closed")
-        geometry = self.info.geometry.at_rate(sample_rate)
         candidates = [self._cpu]
         if self.provider == "cuda":
             candidates.insert(0, self._unused_cuda or providers.open_cuda(self.path))
             self._unused_cuda = None
-        bound = [BoundSession(opened, self._signature) for opened in candidates]
-        return OnnxMask(self.info, geometry, bound, self.notes)
+        bound = [BoundSession(opened, self._signature, n_streams) for opened in candidates]
+        return Batch(self.info.name, bound, self.notes)
 
     def close(self) -> None:
         """Let go of the sessions; streams that are open go on. May be called twice."""
@@ -139,108 +139,36 @@ class OnnxMask:
     ----------
     info, geometry
         As in the protocol.
-    notes : list of str
-        Shared with the network.
-    n_nonfinite : int
-        Steps whose mask held NaN or infinity.
-    n_failed : int
-        Runs that raised.
+    batch : Batch
+        The one stream that steps run in; knows what failed.
     """
 
-    def __init__(self, info: ModelInfo, geometry: StftGeometry, bound: list[BoundSession], notes: list[str]) -> None:
+    def __init__(self, info: ModelInfo, geometry: StftGeometry, batch: Batch) -> None:
         self.info = info
         self.geometry = geometry
-        self.notes = notes
-        self.n_nonfinite = 0
-        self.n_failed = 0
-        self._bound = bound
-        self._active = 0  # index of the one in use; those after it may replace it
-        self._last: NDArray[np.float32] = np.zeros_like(bound[0].mask)  # the last good mask
-        self._mono: NDArray[np.float32] = np.zeros_like(bound[0].mask[:1])
+        self.batch = batch
 
     @property
     def provider(self) -> str:
         """Where steps run now: ``"cpu"`` or ``"cuda"``."""
-        return self._bound[self._active].device
+        return self.batch.provider
 
     def step(self, spectrum: Spectrum, mask: Mask) -> None:
         """Read ``spectrum`` ``(channel, bin)`` at the network's level, fill ``mask`` ``(channel, bin)``.
 
-        One or two channels, whatever the network has: a mono network hears the mean of two channels and masks both,
-        a stereo network hears one channel twice and its two masks are averaged. Bins beyond the network's last get
-        its last mask value; bins that the stream lacks are silent.
+        How channels and bins are fitted: :meth:`Batch.feed` and :meth:`Batch.read`.
         """
-        n_bins = min(spectrum.shape[1], self._last.shape[1])
-        self._run(spectrum[:, :n_bins])
-        source = self._last
-        if mask.shape[0] < source.shape[0]:
-            source = self._mono
-            np.add(self._last[:1], self._last[1:], out=source)
-            source *= np.float32(0.5)
-        mask[:, :n_bins] = source[:, :n_bins]
-        mask[:, n_bins:] = source[:, n_bins - 1 : n_bins]
+        self.batch.feed(0, spectrum)
+        self.batch.run()
+        self.batch.read(0, mask)
 
     def reset(self) -> None:
         """Forget everything: the next step is the first."""
-        self._last.fill(0.0)
-        self._reset_states()
+        self.batch.forget(0)
 
     def close(self) -> None:
         """Free buffers and pinned memory; no step after it. May be called twice."""
-        for bound in self._bound:
-            bound.close()
-
-    def _run(self, spectrum: Spectrum) -> None:
-        """Bring ``_last`` up to date, or leave it when no provider gives a good mask."""
-        while True:
-            bound = self._bound[self._active]
-            _feed(spectrum, bound.spectrum)
-            try:
-                bound.run()
-                break
-            except Exception as error:  # noqa: BLE001 - the hop must go on, whatever a driver throws
-                self.n_failed += 1
-                if not self._replace(error):
-                    return
-        if math.isfinite(bound.mask.min()) and math.isfinite(bound.mask.max()):  # both are NaN when any value is
-            np.clip(bound.mask, 0.0, 1.0, out=self._last)
-            return
-        self.n_nonfinite += 1
-        if self.n_nonfinite == 1:
-            self._note(f"network {self.info.name!r} answered with NaN or infinity: its memory was reset")
-        self._reset_states()
-
-    def _replace(self, error: Exception) -> bool:
-        """Go on with the next provider; False when there is none, and the same one starts anew."""
-        failed = self.provider
-        if self._active + 1 < len(self._bound):
-            self._active += 1  # what failed is freed by close(): not in a hop
-            self._note(f"the provider {failed} failed ({providers.reason(error)}): the CPU goes on, its memory empty")
-            return True
-        self._note(f"a step on the {failed} failed ({providers.reason(error)}): the previous mask holds")
-        self._bound[self._active].reset()
-        return False
-
-    def _reset_states(self) -> None:
-        try:
-            self._bound[self._active].reset()
-        except Exception as error:  # noqa: BLE001 - copying to a card that is gone
-            self.n_failed += 1
-            self._replace(error)
-
-    def _note(self, line: str) -> None:
-        if line not in self.notes and len(self.notes) < MAX_NOTES:
-            self.notes.append(line)
-
-
-def _feed(spectrum: Spectrum, target: Spectrum) -> None:
-    """Copy the bins that ``spectrum`` has to ``target``, one channel to two or the mean of two to one."""
-    n_bins = spectrum.shape[1]
-    if spectrum.shape[0] > target.shape[0]:
-        np.add(spectrum[:1], spectrum[1:], out=target[:, :n_bins])
-        target *= np.float32(0.5)
-    else:
-        target[:, :n_bins] = spectrum
+        self.batch.close()
 
 
 def _find(name: str | Path) -> Path:

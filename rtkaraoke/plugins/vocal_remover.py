@@ -20,6 +20,7 @@ from rtkaraoke.dsp.dynamics import Ramp, db_to_gain
 from rtkaraoke.dsp.stft import StreamingStft
 from rtkaraoke.errors import PluginError
 from rtkaraoke.geometry import StftGeometry
+from rtkaraoke.masks.batched import BatchedMask
 from rtkaraoke.masks.centre import CentreMask, CentreNetwork
 from rtkaraoke.masks.deadline import FED, FRESH, DecisionLog, HoldPolicy
 from rtkaraoke.masks.protocol import BIAS_RANGE, STRENGTH_RANGE, Mask, MaskNetwork, Spectrum
@@ -167,7 +168,9 @@ class VocalRemover(Parameters):
         model = self.network.open(sample_rate)
         self._geometry = geometry = model.geometry
         self._centre = CentreMask(CentreNetwork.info, geometry)
-        if self._threaded:
+        if isinstance(model, BatchedMask):  # whoever made the batch has decided how it is run
+            self._runner = model
+        elif self._threaded:
             self._runner = ThreadedRunner(model, self.step_times, n_channels, self._on_thread_start)
         elif self._replay is not None:
             self._runner = ReplayRunner(model, self.step_times, n_channels, self._replay)

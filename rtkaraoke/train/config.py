@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.train.loss import LOSSES
@@ -85,12 +85,14 @@ class ModelCard:
 class TrainConfig:
     """Everything that defines a run. ``run`` and ``cache`` are folders outside the repository.
 
-    ``data`` is what the cache is made from: the ``manifest`` of the data folder, or songs ``generated`` by the package.
+    ``data`` is what the cache is made from: the ``manifest`` of the data folder, or songs ``generated`` by the package;
+    ``more_data`` names further folders with a ``manifest.csv``.
     """
 
     run: Path
     cache: Path
     data: str = "manifest"
+    more_data: tuple[Path, ...] = ()
     card: ModelCard = field(default_factory=ModelCard)
     geometry: GeometryConfig = field(default_factory=GeometryConfig)
     network: GruUnetConfig = field(default_factory=GruUnetConfig)
@@ -171,7 +173,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value).expanduser()
     if get_origin(hint) is tuple and isinstance(value, list):
-        return tuple(value)
+        return tuple(_convert(get_args(hint)[0], part, where) for part in value)
     if get_origin(hint) is dict:
         if not isinstance(value, dict):
             raise ConfigError(f"{where} is {value!r}, wanted a table of names and numbers")

@@ -109,7 +109,7 @@ class Training:
             check_fits(saved, config, checkpoint)
         if config.data == MANIFEST:
             data_root()
-        ensure_packed(config.cache, config.data)
+        ensure_packed(config.cache, config.data, config.more_data)
         Mixer(load_packed(config.cache), config.mix, n_samples, np.random.default_rng())
         self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed)
 

@@ -5,8 +5,9 @@ stretch of that array with a role, ``voice`` or ``music``; equal offsets in the 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,9 +100,9 @@ def parts_of(item: Item) -> list[tuple[str, Audio]]:
     return [(role, full_band(stereo(read_audio(item.path)), item.sample_rate))]
 
 
-def recordings() -> Iterator[Recording]:
-    """All training items of the data folder."""
-    for item in read_manifest():
+def recordings(folder: Path | None = None) -> Iterator[Recording]:
+    """All training items of a folder with a manifest; of the data folder without one."""
+    for item in read_manifest(folder):
         if item.split == "train" and item.family not in HELD_BACK:
             yield Recording(item.kind, item.family, item.group, parts_of(item))
 
@@ -135,8 +136,8 @@ def pack(folder: Path, source: Iterable[Recording]) -> None:
     listing.replace(folder / CLIPS)
 
 
-def ensure_packed(folder: Path, data: str) -> None:
-    """Pack the source named ``data`` into ``folder``, unless something is packed there.
+def ensure_packed(folder: Path, data: str, more_data: Sequence[Path] = ()) -> None:
+    """Pack the source named ``data``, then the folders of ``more_data``, into ``folder``, unless something is there.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def ensure_packed(folder: Path, data: str) -> None:
         When there is nothing to pack.
     """
     if not (folder / CLIPS).is_file():
-        pack(folder, SOURCES[data]())
+        pack(folder, chain(SOURCES[data](), *map(recordings, more_data)))
 
 
 def load_packed(folder: Path) -> Packed:

@@ -178,7 +178,7 @@ def test_after_nonfinite_numbers_the_mask_holds_and_the_memory_is_new(network: N
     poisoned[0, 1, 5] = poison
     for count in (1, 2):
         assert np.array_equal(run(model, poisoned)[0], expected)
-        assert model.n_nonfinite == count
+        assert model.batch.n_nonfinite == count
     assert run(model, after) == close_to(after)
     assert sum("NaN" in note for note in network.notes) == 1
 
@@ -242,7 +242,7 @@ def test_a_card_that_fails_in_mid_song_is_replaced_within_the_hop(
     else:
         card.cudart.broken = True
     assert run(model, after) == close_to(after)  # the CPU goes on, its memory empty
-    assert model.n_failed == 1
+    assert model.batch.n_failed == 1
     (note,) = network.notes
     assert "failed" in note
     assert "719" in note
@@ -250,7 +250,7 @@ def test_a_card_that_fails_in_mid_song_is_replaced_within_the_hop(
     card.sessions[0].broken = card.cudart.broken = False
     model.reset()  # a card that failed stays out
     assert run(model, before) == close_to(before)
-    assert model.n_failed == 1
+    assert model.batch.n_failed == 1
     model.close()
 
 
@@ -259,14 +259,14 @@ def test_a_card_that_fails_in_a_reset_is_replaced(path: Path, monkeypatch: pytes
     model = network.open(44_100)
     run(model, noise(3))
 
-    def fail() -> None:
+    def fail(stream: int) -> None:
         raise RuntimeError("the card is gone")
 
-    monkeypatch.setattr(model._bound[0], "reset", fail)
+    monkeypatch.setattr(model.batch._bound[0], "forget", fail)
     model.reset()
     spectra = noise(4)
     assert run(model, spectra) == close_to(spectra)
-    assert model.n_failed == 1
+    assert model.batch.n_failed == 1
     assert "the card is gone" in network.notes[0]
     assert not card.sessions[0].broken
 
@@ -280,7 +280,7 @@ def test_the_cpu_failing_too_holds_the_mask_and_starts_anew(path: Path) -> None:
     session.broken = True
     for mask in run(model, noise(30, seed=1)):
         assert np.array_equal(mask, expected)
-    assert model.n_failed == 30
+    assert model.batch.n_failed == 30
     assert len(network.notes) == 1
     session.broken = False
     spectra = noise(4)
@@ -290,8 +290,8 @@ def test_the_cpu_failing_too_holds_the_mask_and_starts_anew(path: Path) -> None:
 def test_the_list_of_notes_stays_short(path: Path) -> None:
     model = load_model(path, "cpu").open(44_100)
     for number in range(1_000):
-        model._note(f"failure {number}")
-    assert len(model.notes) == 20
+        model.batch._note(f"failure {number}")
+    assert len(model.batch.notes) == 20
 
 
 # -- loading

@@ -44,6 +44,12 @@ class FakeCudart:
         ctypes.memmove(target, source, size.value)
         return 0
 
+    def cudaMemset(self, target: ctypes.c_void_p, value: ctypes.c_int, size: ctypes.c_size_t) -> int:
+        if self.broken:
+            return CUDA_ERROR_LAUNCH_FAILURE
+        ctypes.memset(target, value.value, size.value)
+        return 0
+
 
 class BreakableSession:
     """An InferenceSession whose runs raise while :attr:`broken`, and may take long."""

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from rtkaraoke.errors import ConfigError  # noqa: E402
 from rtkaraoke.train import augment  # noqa: E402
+from rtkaraoke.train.augment import rms  # noqa: E402
 from rtkaraoke.train.config import MixConfig  # noqa: E402
 from rtkaraoke.train.data import MixDataset, Mixer, batch_numbers, training_batches  # noqa: E402
 from rtkaraoke.train.pack import SAMPLE_RATE, Clip, Packed, replicate_band  # noqa: E402
@@ -55,6 +56,13 @@ def test_examples_are_what_they_are_called(packed: Packed, kind: str) -> None:
         assert np.abs(voice + music).max() <= 1.0 + 1e-6
         assert np.any(voice) == (kind != "no_voice")
         assert np.any(music) == (kind != "no_music")
+
+
+def test_a_mashup_is_louder_in_the_music_alone(packed: Packed) -> None:
+    """The second backing comes in above nothing and at most as loud as the first."""
+    plain, mashed = (mixer(packed, mashup=mashup) for mashup in (0.0, 1.0))
+    levels = [[rms(draws._random_pair()[1]) for _ in range(20)] for draws in (plain, mashed)]
+    assert np.median(levels[1]) > np.median(levels[0])
 
 
 def test_pairs_stay_in_time(packed: Packed) -> None:

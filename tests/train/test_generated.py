@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtkaraoke.errors import ConfigError
+from rtkaraoke.errors import AudioFileError, ConfigError
 from rtkaraoke.train import pack
 from rtkaraoke.train.generated import generated_songs
+from tests.support.clips import write_clips
 
 SECONDS = 3.0
 
@@ -48,6 +49,27 @@ def test_they_are_packed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     stamp = (tmp_path / "cache" / "clips.json").stat().st_mtime_ns
     pack.ensure_packed(tmp_path / "cache", pack.GENERATED)
     assert (tmp_path / "cache" / "clips.json").stat().st_mtime_ns == stamp
+
+
+def test_more_folders_are_packed_behind_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack, "N_GENERATED", 1)
+    monkeypatch.setattr(pack, "GENERATED_S", 1.0)
+    (tmp_path / "more").mkdir()
+    more = write_clips(tmp_path / "more", singers=("amy", "leon"))
+    pack.ensure_packed(tmp_path / "cache", pack.GENERATED, [more])
+    clips = pack.load_packed(tmp_path / "cache").clips
+    assert [(clip.family, clip.group, clip.pair) for clip in clips[::2]] == [
+        ("generated", "song 0", 0),
+        ("mir1k", "amy", 1),
+        ("mir1k", "leon", 2),
+    ]
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack, "N_GENERATED", 1)
+    monkeypatch.setattr(pack, "GENERATED_S", 1.0)
+    with pytest.raises(AudioFileError, match=r"nowhere: no manifest\.csv"):
+        pack.ensure_packed(tmp_path / "cache", pack.GENERATED, [tmp_path / "nowhere"])
 
 
 def test_an_interrupted_packing_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:

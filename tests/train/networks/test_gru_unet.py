@@ -1,5 +1,7 @@
 """The network: what it may see, what it remembers, and that one forward serves sequences and single frames."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,17 @@ def test_frame_by_frame_is_the_whole_sequence(geometry):
     assert states.keys() == last.keys() == network.initial_states(2).keys()
     for name, state in states.items():
         torch.testing.assert_close(state, last[name], atol=1e-5, rtol=0)
+
+
+def test_what_training_drops_at_random_playing_keeps():
+    geometry, spectrum = GEOMETRIES[0], spectra(GEOMETRIES[0])
+    network = network_of(geometry, replace(TINY, dropout=0.5))
+    plain = network_of(geometry)
+    plain.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(network(spectrum)[0], plain(spectrum)[0])
+        network.train()
+        assert not torch.equal(network(spectrum)[0], network(spectrum)[0])
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
