@@ -8,6 +8,7 @@
     ├── ModelError            a network that is missing, foreign or breaks the contract (rtkaraoke.masks)
     ├── ProviderError         an execution provider that cannot be had (rtkaraoke.masks.onnx)
     ├── PluginError           an unknown plugin or parameter, a value out of range (rtkaraoke.plugins)
+    │   └── ContractError     a plugin that does not keep what every plugin promises (rtkaraoke.plugins.check)
     ├── ConfigError           a preset that is missing or wrong: names file, key and line (rtkaraoke.config)
     └── LiveError             anything between us and the sound card (rtkaraoke.live)
         ├── DeviceError       unknown, busy or vanished device, or a rate that it does not offer
@@ -39,6 +40,10 @@ class ProviderError(RtkaraokeError):
 
 class PluginError(RtkaraokeError):
     """An unknown plugin or parameter, or a value out of its range."""
+
+
+class ContractError(PluginError):
+    """A plugin that does not keep what every plugin promises."""
 
 
 class ConfigError(RtkaraokeError):

@@ -92,7 +92,8 @@ def test_warm_up_leaves_no_trace() -> None:
 
 @pytest.mark.parametrize("threaded", [False, True])
 def test_ten_thousand_hops_allocate_no_array_and_compile_nothing(threaded: bool) -> None:
-    dispatchers = [kernel for kernel in vars(kernels).values() if hasattr(kernel, "signatures")]
+    modules = (kernels, kernels.compression, kernels.effects)
+    dispatchers = [kernel for module in modules for kernel in vars(module).values() if hasattr(kernel, "signatures")]
     with music_engine(constant(0.5, strength=1.5), threaded=threaded) as engine:
         engine.prepare(RATE, 2, 128)
         engine.warm_up()

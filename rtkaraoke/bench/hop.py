@@ -18,6 +18,7 @@ from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.stft import StreamingStft
 from rtkaraoke.engine import music_engine
 from rtkaraoke.masks.protocol import MaskNetwork
+from rtkaraoke.plugins.limiter import Limiter
 
 N_WARM_UP = 200
 BACK_TO_BACK = "back to back"
@@ -103,7 +104,8 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     guide_gain, duck, energies = np.zeros(3), np.zeros(hop, np.float32), np.zeros(2)
     info = network.info
     shape = info.strength, info.bias, info.alpha, info.theta
-    limiter = np.ones(1)
+    limiter = Limiter()
+    limiter.prepare(sample_rate, n_channels, hop)
 
     def copy() -> None:
         kernels.take_in(block, out, meter)
@@ -124,7 +126,7 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
             duck,
             energies,
         )
-        kernels.limit(out, out, limiter, 1.0, 0.999)
+        limiter.process(out, out)
         kernels.measure(out, meter)
 
     def analyse() -> None:

@@ -6,8 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Literal
 
 from rtkaraoke.cli.console import show_json, stdout
@@ -144,6 +146,8 @@ def check_kernels() -> Iterator[Finding]:
     started = time.monotonic()
     from rtkaraoke.dsp import kernels
 
+    for module in iter_modules(kernels.__path__):
+        import_module(f"{kernels.__name__}.{module.name}")
     seconds = time.monotonic() - started
     path = getattr(getattr(kernels.take_in, "stats", None), "cache_path", None)
     if path is None:

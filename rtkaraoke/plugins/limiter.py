@@ -1,19 +1,24 @@
 """Keeps the master below full scale, without look-ahead."""
 
-import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.dynamics import db_to_gain
-from rtkaraoke.plugins.protocol import Block, Parameter, Parameters
+from rtkaraoke.dsp.kernels import compression as kernels
+from rtkaraoke.plugins.effects.base import Effect
+from rtkaraoke.plugins.protocol import Parameter
 
 
-class Limiter(Parameters):
+class Limiter(Effect):
     """Peak limiter with instant attack: no latency, and below the ceiling it copies the bits."""
 
     name = "limiter"
-    latency = 0
+    presets: Mapping[str, Mapping[str, float]] = {
+        "master": {"ceiling": 0.0, "release": 80.0},
+        "headroom": {"ceiling": -1.0, "release": 120.0},
+        "quiet evening": {"ceiling": -12.0, "release": 250.0},
+    }
 
     def __init__(self) -> None:
         super().__init__(
@@ -22,32 +27,16 @@ class Limiter(Parameters):
                 Parameter("release", "ms", 5.0, 1000.0, 80.0, "time in which the gain comes back"),
             ]
         )
+
+    def _allocate(self, sample_rate: int, n_channels: int, max_block: int) -> None:
         self._state = np.ones(1)
-        self._sample_rate = 44_100
-        self._update()
 
-    def set(self, name: str, value: float) -> None:
-        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
-        super().set(name, value)
-        self._update()
-
-    def prepare(self, sample_rate: int, n_channels: int, max_block: int) -> None:
-        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
-        self._sample_rate = sample_rate
-        self._update()
-        self.reset()
-
-    def process(self, block: Block, out: Block) -> None:
-        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
-        kernels.limit(block, out, self._state, self._ceiling, self._release)
-
-    def reset(self) -> None:
-        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
+    def _clear(self) -> None:
         self._state.fill(1.0)
 
-    def close(self) -> None:
-        """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
+    def _targets(self) -> Sequence[float]:
+        self._release = self._shrinkage(1e-3 * self.get("release"))
+        return (db_to_gain(self.get("ceiling")),)
 
-    def _update(self) -> None:
-        self._ceiling = db_to_gain(self.get("ceiling"))
-        self._release = math.exp(-1e3 / (self.get("release") * self._sample_rate))
+    def _apply(self, n_samples: int) -> None:
+        kernels.limit(self._dry, self._wet, n_samples, self._controls, self._release, self._state)

@@ -133,7 +133,16 @@ class PluginInfo:
 
 
 class Parameters:
-    """The parameter half of :class:`Plugin`: declared values, checked on change."""
+    """The parameter half of :class:`Plugin`: declared values, checked on change.
+
+    Attributes
+    ----------
+    presets : mapping of str to mapping of str to float
+        Named sets of values, for :meth:`use_preset` and for whoever builds controls. A plugin that has some
+        overrides it; what a preset does not name stays as it is.
+    """
+
+    presets: Mapping[str, Mapping[str, float]] = {}
 
     def __init__(self, declared: Sequence[Parameter]) -> None:
         self._declared = {parameter.name: parameter for parameter in declared}
@@ -157,5 +166,17 @@ class Parameters:
             raise self._unknown(name)
         self._values[name] = self._declared[name].check(value)
 
+    def use_preset(self, name: str) -> None:
+        """Move the parameters to those of preset ``name``. Raises :class:`PluginError` for an unknown name."""
+        if name not in self.presets:
+            raise PluginError(f"no preset {name!r}: there are {', '.join(self.presets) or 'none'}")
+        for parameter, value in self.presets[name].items():
+            self.set(parameter, value)
+
     def _unknown(self, name: str) -> PluginError:
         return PluginError(f"no parameter {name!r}: there are {', '.join(self._declared) or 'none'}")
+
+
+def presets_of(plugin: Plugin) -> Mapping[str, Mapping[str, float]]:
+    """The plugin's presets by name; none where it knows of no presets."""
+    return getattr(plugin, "presets", {})

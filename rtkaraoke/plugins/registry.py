@@ -6,17 +6,32 @@ An entry point names a class, or a function that returns a plugin when called wi
     telephone = "my_package:Telephone"
 """
 
-from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import entry_points
 
 from rtkaraoke.errors import PluginError
-from rtkaraoke.plugins.gain import Gain
-from rtkaraoke.plugins.limiter import Limiter
 from rtkaraoke.plugins.protocol import Plugin
 
 ENTRY_POINT_GROUP = "rtkaraoke.plugins"
 
-_SHIPPED: dict[str, Callable[[], Plugin]] = {"gain": Gain, "limiter": Limiter}
+# Named, not imported: an engine without a reverb does not load its kernels.
+_SHIPPED = {
+    "compressor": "rtkaraoke.plugins.effects.dynamics:Compressor",
+    "de_esser": "rtkaraoke.plugins.effects.dynamics:DeEsser",
+    "echo": "rtkaraoke.plugins.effects.space:Echo",
+    "equaliser": "rtkaraoke.plugins.effects.filters:Equaliser",
+    "gain": "rtkaraoke.plugins.gain:Gain",
+    "gate": "rtkaraoke.plugins.effects.dynamics:Gate",
+    "high_pass": "rtkaraoke.plugins.effects.filters:HighPass",
+    "key_shift": "rtkaraoke.plugins.effects.key_shift:KeyShift",
+    "limiter": "rtkaraoke.plugins.limiter:Limiter",
+    "reverb": "rtkaraoke.plugins.effects.space:Reverb",
+}
+
+
+def shipped_names() -> list[str]:
+    """Those of :func:`plugin_names` that come with rtkaraoke, sorted."""
+    return sorted(_SHIPPED)
 
 
 def plugin_names() -> list[str]:
@@ -33,7 +48,9 @@ def create_plugin(name: str) -> Plugin:
         When there is none of that name, or it cannot be made.
     """
     if name in _SHIPPED:
-        return _SHIPPED[name]()
+        module, _, made_by = _SHIPPED[name].partition(":")
+        shipped: Plugin = getattr(import_module(module), made_by)()
+        return shipped
     for entry in entry_points(group=ENTRY_POINT_GROUP, name=name):
         try:
             plugin = entry.load()()

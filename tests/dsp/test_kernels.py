@@ -81,17 +81,10 @@ def test_ramp_lands_on_its_target_and_starts_where_it_was() -> None:
     assert kernels.next_gain(ramp.state) == 0.3 == ramp.target
 
 
-def test_limiter_copies_below_the_ceiling_and_never_exceeds_it() -> None:
-    quiet = RNG.uniform(-0.9, 0.9, (2, 500)).astype(np.float32)
-    loud = (3 * quiet).astype(np.float32)
-    state, out = np.ones(1), np.empty_like(quiet)
-    kernels.limit(quiet, out, state, 1.0, 0.999)
-    np.testing.assert_array_equal(out, quiet)
-    kernels.limit(loud, out, state, 1.0, 0.999)
-    assert np.abs(out).max() <= 1.0
-    assert state[0] < 1.0
-    kernels.limit(np.zeros((2, 20_000), np.float32), np.empty((2, 20_000), np.float32), state, 1.0, 0.999)
-    assert state[0] == 1.0
+def test_a_gain_makes_silence_of_what_is_not_finite() -> None:
+    block = np.array([[np.nan, np.inf, -np.inf, 0.5]], np.float32)
+    kernels.ramp_gain(block, block, Ramp(2.0).state)
+    np.testing.assert_array_equal(block, [[0, 0, 0, 1]])
 
 
 def test_centre_mask_takes_the_middle_and_leaves_the_sides() -> None:

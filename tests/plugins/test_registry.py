@@ -7,7 +7,7 @@ import pytest
 
 from rtkaraoke.errors import PluginError
 from rtkaraoke.plugins.protocol import Plugin
-from rtkaraoke.plugins.registry import create_plugin, plugin_names
+from rtkaraoke.plugins.registry import create_plugin, plugin_names, shipped_names
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_shipped_plugins_keep_the_protocol() -> None:
-    for name in ("gain", "limiter"):
+    for name in shipped_names():
         plugin = create_plugin(name)
         assert isinstance(plugin, Plugin)
         assert plugin.name == name
@@ -51,7 +51,7 @@ def test_a_foreign_plugin_is_found_and_runs(foreign: None) -> None:
         ("broken", "plugin 'broken' from rtk_foreign:broken failed: OSError: no licence"),
         ("nothing", "is no plugin"),
         ("missing", "plugin 'missing' from rtk_foreign:gone failed"),
-        ("reverb", "no plugin 'reverb': there are broken, gain, limiter"),
+        ("flanger", "no plugin 'flanger': there are broken, compressor, de_esser, echo"),
     ],
 )
 def test_what_is_no_plugin_is_refused_by_name(foreign: None, name: str, words: str) -> None:

@@ -1,7 +1,7 @@
-"""Every Numba kernel, in one file.
+"""Every Numba kernel: here those of the engine and the vocal remover, beside it those of the effects, by purpose.
 
 Numba's cache looks at the file that a function stands in and at no other, so kernels that call each other across
-files would run stale code after an edit.
+files would run stale code after an edit: every file here is closed, none of its kernels calls one of another.
 
 All are ``nogil`` with explicit signatures (nothing compiles while sound runs) and cached on disk. None uses
 ``fastmath``: the same samples give the same bits however they are cut into blocks. Signals are float32
@@ -66,11 +66,12 @@ def next_gain(gain):
 
 @njit("void(float32[:, ::1], float32[:, ::1], float64[::1])", nogil=True, cache=True)
 def ramp_gain(block, out, gain):
-    """``out = gain x block`` along a linear ramp; a gain of 1 copies the bits."""
+    """``out = gain x block`` along a linear ramp; a gain of 1 copies the bits. NaN and Inf count as 0."""
     for i in range(block.shape[1]):
         factor = np.float32(next_gain(gain))
         for channel in range(block.shape[0]):
-            out[channel, i] = factor * block[channel, i]
+            value = block[channel, i]
+            out[channel, i] = factor * value if math.isfinite(value) else np.float32(0.0)
 
 
 @njit(
@@ -102,7 +103,8 @@ def mix_hop(
     ring is the music that belongs to ``voice[:, history_at - (window - hop):]``:
     ``out = dry_gain x delayed + (voice_gain + guide_gain x duck) x voice``. With gains 1 and 0 the delayed input is
     copied, bit for bit. ``duck`` holds a value for each sample of the block: 0 changes nothing, -1 takes all of
-    ``guide_gain`` away. ``energies`` gathers the sums of squares of the voice and of the voice in the output.
+    ``guide_gain`` away. ``energies`` gathers the sums of squares of the voice and of the voice in the output. NaN and
+    Inf count as 0.
     """
     voice_at = history_at - (history.shape[1] - voice.shape[1])
     found, mixed_in = energies[0], energies[1]
@@ -112,6 +114,8 @@ def mix_hop(
         wet += np.float32(next_gain(guide_gain)) * duck[start + i]
         for channel in range(block.shape[0]):
             sample = block[channel, start + i]
+            if not math.isfinite(sample):
+                sample = np.float32(0.0)
             delayed = delay[channel, delay_at + i]
             delay[channel, delay_at + i] = sample
             history[channel, history_at + i] = sample
@@ -247,35 +251,6 @@ def centre_mask(spectrum, mask, lowest, highest, most):
                 likeness = np.float32(2.0) * common / energy
                 mask[0, k] = most * likeness * likeness
                 mask[1, k] = mask[0, k]
-
-
-@njit(
-    "void(float32[:, ::1], float32[:, ::1], float64[::1], float64, float64)",
-    nogil=True,
-    cache=True,
-)
-def limit(block, out, state, ceiling, release):
-    """Peak limiter without look-ahead, all channels alike; below the ceiling it copies the bits.
-
-    ``state[0]`` is the gain, ``release`` the factor by which the reduction ``1 - gain`` shrinks per sample.
-    """
-    gain = state[0]
-    for i in range(block.shape[1]):
-        gain = 1.0 - (1.0 - gain) * release
-        if gain > 1.0 - 1e-6:
-            gain = 1.0
-        peak = 0.0
-        for channel in range(block.shape[0]):
-            peak = max(peak, abs(np.float64(block[channel, i])))
-        if peak * gain > ceiling:
-            gain = ceiling / peak
-        if gain == 1.0:
-            for channel in range(block.shape[0]):
-                out[channel, i] = block[channel, i]
-        else:
-            for channel in range(block.shape[0]):
-                out[channel, i] = np.float32(block[channel, i] * gain)
-    state[0] = gain
 
 
 @njit("void(float32[:, ::1], float32[:, ::1], float64[:, :, ::1], float64[:, ::1])", nogil=True, cache=True)
