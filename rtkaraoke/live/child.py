@@ -14,14 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtkaraoke.errors import LiveError, RtkaraokeError
 from rtkaraoke.live import priority
 from rtkaraoke.live.backend import AudioBackend, AudioStream
 from rtkaraoke.live.settings import LiveSettings
-from rtkaraoke.live.telemetry import LiveEvent, LiveStatus
+from rtkaraoke.live.telemetry import LiveEvent
 from rtkaraoke.live.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -97,9 +96,10 @@ class _Run:
         engine_factory: Callable[[], "Engine"],
         source_factory: Callable[[], "Source"] | None,
     ) -> None:
-        from rtkaraoke.live.flac import FlacRecording
-        from rtkaraoke.live.host import MAX_BLOCK, Host, Timed
+        from rtkaraoke.live.host import MAX_BLOCK, Host
         from rtkaraoke.live.recorder import Recorder
+        from rtkaraoke.live.records import Records
+        from rtkaraoke.live.reporting import Reporter
 
         self._parent = parent
         self._settings = settings
@@ -116,20 +116,15 @@ class _Run:
         self._source = None if source_factory is None else source_factory()
         if self._source is not None:
             self._source.prepare(sample_rate, settings.n_channels)
-        self._timed: Timed | None = self._source if isinstance(self._source, Timed) else None
-        self._new_recording = FlacRecording  # imported while nothing sounds
-        self._recording: FlacRecording | None = None
-        self._recorder: Recorder | None = None
-        self._decisions: Any = None
-        if settings.record is not None:
-            self._recorder = Recorder(settings.record, self._engine.n_inputs, sample_rate)
-            self._decisions = settings.record.with_suffix(".decisions").open("wb")
         self._stream: AudioStream = backend.open(settings, self._prefill)
         try:
-            self._host: Host = Host(self._engine, self._stream, settings, self._source, self._recorder)
+            raw = Recorder(settings.record, self._engine.n_inputs, sample_rate) if settings.record else None
+            self._host: Host = Host(self._engine, self._stream, settings, self._source, raw)
         except LiveError:
             self._stream.close()
             raise
+        self._records = Records(self._engine, self._host, raw, settings.record)
+        self._reporter = Reporter(self._host, settings, realtime=self._realtime)
         self._notes_told: set[str] = set()
         self._period_told = False
 
@@ -143,10 +138,10 @@ class _Run:
         worker.start()
         self._stream.start()
         self._parent.send("layout", self._engine.layout())
-        self._parent.send("running", self._status("running"))
+        self._parent.send("running", self._reporter.status("running", self._records.recording))
         lost = self._control()
         if lost:
-            self._keep_records()
+            self._records.close()
             self._parent.send("lost", lost)
             os._exit(EXIT_LOST)  # closing a dead stream hangs
         self._fade_out()
@@ -154,8 +149,8 @@ class _Run:
         worker.join()
         self._stream.stop()
         self._stream.close()
-        self._keep_records()
-        self._parent.send("stopped", self._status("stopped"))
+        self._records.close()
+        self._parent.send("stopped", self._reporter.status("stopped", self._records.recording))
         if self._source is not None:
             self._source.close()
         self._engine.close()
@@ -182,10 +177,11 @@ class _Run:
             if now_s >= next_status_s:
                 next_status_s = now_s + STATUS_S
                 self._check_period()
-                self._store_decisions()
+                self._records.store_decisions()
                 self._tell_notes()
-                self._watch_recording()
-                self._parent.send("status", self._status("running"))
+                if error := self._records.ended():
+                    self._tell("error", error)
+                self._parent.send("status", self._reporter.status("running", self._records.recording))
 
     def _obey(self, message: tuple[Any, ...]) -> None:
         verb, *arguments = message
@@ -196,27 +192,10 @@ class _Run:
                 self._host.mute(bool(arguments[0]))
             elif verb == "source" and self._source is not None:
                 self._source.command(*arguments)
-            elif verb == "record":
-                self._record(*arguments)
+            elif verb == "record" and (text := self._records.record(*arguments)):
+                self._tell("notice", text)
         except RtkaraokeError as error:
             self._tell("error", str(error))
-
-    def _record(self, path: str, apart: bool) -> None:
-        """End a recording, and begin the next one where there is a path."""
-        recording, self._recording, self._host.recording = self._recording, None, None
-        if recording is not None:
-            recording.close()
-            lost = f", {recording.lost} samples were lost: the disk is too slow" if recording.lost else ""
-            self._tell("notice", f"recorded {recording.seconds:.1f} s to {recording.path}{lost}")
-        if path:
-            self._recording = self._host.recording = self._new_recording(Path(path), self._engine, apart=apart)
-
-    def _watch_recording(self) -> None:
-        """Let a recording that cannot go on be known, and be over."""
-        if self._recording is not None and (error := self._recording.error):
-            recording, self._recording, self._host.recording = self._recording, None, None
-            recording.close()
-            self._tell("error", error)
 
     def _fade_out(self) -> None:
         from rtkaraoke.live.host import MUTE_S
@@ -239,89 +218,21 @@ class _Run:
             )
 
     def _tell_notes(self) -> None:
-        """Pass on, once each, what the network or the recorder have to say."""
+        """Pass on, once each, what plugins, their networks or the recorder have to say."""
         notes: list[str] = []
         for name, part in self._engine.plugins.items():
             plugin = getattr(part, "plugin", part)  # inside of a switch
             notes += getattr(getattr(plugin, "network", None), "notes", [])
+            notes += getattr(plugin, "notes", [])
             if error := getattr(plugin, "error", None):
                 notes.append(f"{name}: {error}")
             for text in plugin.news() if hasattr(plugin, "news") else ():
                 self._tell("notice", text)
-        if self._recorder is not None and self._recorder.error:
-            notes.append(self._recorder.error)
+        notes += self._records.notes
         for note in notes:
             if note not in self._notes_told:
                 self._notes_told.add(note)
                 self._tell("notice", note)
-
-    def _store_decisions(self) -> None:
-        if self._decisions is not None:
-            for plugin in self._engine.plugins.values():
-                if log := getattr(plugin, "decisions", None):
-                    self._decisions.write(log.drain())
-
-    def _keep_records(self) -> None:
-        if self._recording is not None:
-            self._host.recording = None
-            self._recording.close()
-        if self._recorder is not None:
-            self._recorder.close()
-            self._store_decisions()
-            self._decisions.close()
-
-    def _status(self, state: Any) -> LiveStatus:
-        engine, host, stream = self._engine, self._host, self._stream
-        stream.update_counters()
-        heard, played = engine.input_meter.read(), engine.output_meter.read()
-        hops: dict[str, int] = {}
-        step_ms: dict[str, float] = {}
-        provider = ""
-        parameters: dict[str, float] = {}
-        voice: dict[str, float] = {}
-        for name, plugin in engine.plugins.items():
-            hops |= getattr(plugin, "counters", {})
-            if times := getattr(plugin, "step_times", None):
-                step_ms |= times.percentiles_ms()
-            if read_voice := getattr(plugin, "read_voice", None):
-                voice = read_voice()._asdict()
-            provider = provider or getattr(getattr(plugin, "network", None), "provider", "")
-            parameters |= {f"{name}.{each}": plugin.get(each) for each in plugin.parameters}
-        now_ns = time.monotonic_ns()
-        source = dict(self._source.status) if self._source is not None else {}
-        if self._timed is not None:
-            source["heard_s"] = self._timed.heard_s(host.leaving(now_ns))
-        return LiveStatus(
-            state=state,
-            sample_rate=stream.sample_rate,
-            period=stream.period,
-            input_peak_db=heard.peak_db[: engine.n_channels],
-            input_rms_db=heard.rms_db[: engine.n_channels],
-            output_peak_db=played.peak_db,
-            output_rms_db=played.rms_db,
-            latency_terms=host.latency_terms,
-            latency_budget_ms=self._settings.latency_budget_ms,
-            load=host.load.summary(),
-            step_ms=step_ms,
-            hops=hops,
-            xruns=stream.counters.as_dict(),
-            nonfinite=engine.n_nonfinite,
-            n_samples=host.n_samples,
-            realtime=self._realtime,
-            provider=provider,
-            parameters=parameters,
-            muted=host.muted,
-            drift_ppm=stream.drift_ppm,
-            source=source,
-            time_ns=now_ns,
-            buses={} if engine.desk is None else engine.desk.levels(heard, engine.n_channels),
-            duck={} if engine.duck is None else engine.duck.status,
-            voice=voice,
-            recording="" if self._recording is None else str(self._recording.path),
-            recorded_s=0.0 if self._recording is None else self._recording.seconds,
-            input=stream.input_name,
-            output=stream.output_name,
-        )
 
 
 def numbered(settings: LiveSettings, run: int) -> LiveSettings:

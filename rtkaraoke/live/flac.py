@@ -53,7 +53,12 @@ class FlacRecorder(RingWriter):
             self._sink = Sink(path)
         except OSError as error:
             raise LiveError(f"{path}: cannot record there ({error.strerror}): give another file") from None
-        self._file = soundfile.SoundFile(self._sink, "w", sample_rate, n_channels, SUBTYPE, format="FLAC")
+        try:
+            self._file = soundfile.SoundFile(self._sink, "w", sample_rate, n_channels, SUBTYPE, format="FLAC")
+        except soundfile.SoundFileError as error:
+            self._sink.close()
+            path.unlink(missing_ok=True)
+            raise LiveError(f"{path}: no FLAC file of {n_channels} channels at {sample_rate} Hz ({error})") from None
         self._look_s = time.monotonic() + LOOK_S
         super().__init__(n_channels, sample_rate)
 
@@ -80,7 +85,10 @@ class FlacRecorder(RingWriter):
             self._sink.path.unlink(missing_ok=True)  # no sample, no header: no file
 
     def _full(self) -> str:
-        free = shutil.disk_usage(self.path.parent).free
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            return self._ended(f"{error.strerror}")
         if free >= RESERVE_BYTES:
             return ""
         return self._ended(f"the disk has only {free >> 20} MiB left: free some space or record to another one")

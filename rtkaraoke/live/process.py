@@ -90,6 +90,8 @@ class LiveSession:
         self._connection: connection.Connection | None = None
         self._wishes: dict[tuple[str, ...], float] = {}
         self._status = LiveStatus(latency_budget_ms=settings.latency_budget_ms)
+        self._recording: tuple[Path, bool] | None = None
+        self._n_recordings = 0  # into how many files it has gone: one for each process
         self._layout: tuple[PluginInfo, ...] = ()
         self._events: list[LiveEvent] = []
         self._started = threading.Event()
@@ -143,9 +145,15 @@ class LiveSession:
         apart : bool
             Music and voices go to files of their own, ``NAME.music.flac`` and ``NAME.voices.flac``.
 
-        What is wrong with it, and its end, is told by an event.
+        Notes
+        -----
+        What is wrong with it, and its end, is told by an event. Where the sound comes back after a device went away
+        it goes on in ``NAME.2.flac``.
         """
-        self._send(("record", "" if path is None else str(path), apart))
+        with self._lock:
+            self._recording = None if path is None else (path, apart)
+            self._n_recordings = 0
+        self._record_on()
 
     def layout(self) -> tuple["PluginInfo", ...]:
         """Everything that :meth:`set` can reach, in the order of the signal; empty until the engine is prepared."""
@@ -186,6 +194,17 @@ class LiveSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _record_on(self) -> None:
+        """Hand the recording that is wanted to the process, if there is one: to each a file of its own."""
+        with self._lock:
+            if self._connection is None:
+                return
+            path, apart = self._recording or (None, False)
+            self._n_recordings += 1
+            if path is not None and self._n_recordings > 1:
+                path = path.with_name(f"{path.stem}.{self._n_recordings}{path.suffix}")
+        self._send(("record", "" if path is None else str(path), apart))
 
     def _wish(self, target: tuple[str, ...], value: float) -> None:
         """Keep the wish for a process that comes after the present one, and tell the present one."""
@@ -280,6 +299,8 @@ class LiveSession:
             self._connection = ours
         for target, value in wishes:
             self._send((*target, value))
+        if self._recording is not None:
+            self._record_on()
         if again:
             self._tell(LiveEvent("resumed", "the sound is back"))
         self._started.set()

@@ -263,6 +263,22 @@ def test_reconnect_waits_for_the_card_and_restores_the_wishes(session, tmp_path)
     assert list(tmp_path.glob("in.*.f32"))
 
 
+def test_a_recording_goes_on_in_another_file_when_the_card_is_back(session, tmp_path):
+    run = session(ticking.singing, SINGING, source_factory=ticking.Silence, reconnect=True)
+    run.record(tmp_path / "night.flac")  # before the start: it begins with the sound
+    run.start()
+    until(lambda: run.status().recorded_s > 0.2)
+    (tmp_path / "killed").touch()
+    until(lambda: run.status().state == "waiting")
+    (tmp_path / "killed").unlink()
+    until(lambda: run.status().recording.endswith("night.2.flac") and run.status().recorded_s > 0.2)
+    run.record(None)
+    until(lambda: run.status().recording == "")
+    run.stop()
+    for name in ("night.flac", "night.2.flac"):
+        assert soundfile.info(tmp_path / name).frames > 0.2 * 44_100
+
+
 def test_stop_ends_the_wait_for_a_card(session, tmp_path):
     run = session(reconnect=True)
     run.start()
