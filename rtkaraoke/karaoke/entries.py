@@ -1,6 +1,5 @@
 """What stands in the queue: singers, their songs, and how they want them."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +42,8 @@ class Settings:
             ("vocals_db", self.vocals_db, VOCALS_DB, "dB"),
         ):
             whole = isinstance(value, int) or (name == "vocals_db" and isinstance(value, float))
-            if not whole or isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
-                raise QueueError(f"{name} {value!r:.40}, wanted {low:g} to {high:g} {unit}: choose a value in between")
+            if not whole or isinstance(value, bool) or not low <= value <= high:
+                raise QueueError(f"{name} {told(value)}, wanted {low:g} to {high:g} {unit}: choose a value in between")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +83,10 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     entry_id, singer, name, song, title, artist, length_s, key, tempo, vocals_db, state, moved, *times = row
     settings = Settings(key, tempo, vocals_db)
     return Entry(entry_id, Singer(singer, name), song, title, artist, length_s, settings, state, bool(moved), *times)
+
+
+def told(value: object) -> str:
+    """``value`` as an error may name it, whatever a page sent: Python refuses to write out huge integers."""
+    if isinstance(value, int) and value.bit_length() > 100:
+        return "beyond all numbers"
+    return f"{value!r:.40}"

@@ -28,6 +28,7 @@ from rtkaraoke.karaoke.entries import (
     Settings,
     Singer,
     entry_of,
+    told,
 )
 from rtkaraoke.karaoke.rotation import LastTurn, Waiting, fair_order
 from rtkaraoke.karaoke.store import Song
@@ -180,7 +181,7 @@ class Queue(Closing):
         """An entry by its id. Raises QueueError where there is none."""
         rows = self._database.rows(f"{ENTRY_SQL} WHERE queue_entries.id = ?", (_row_id(entry_id),))
         if not rows:
-            raise QueueError(f"no entry has the number {entry_id!r:.40}: it was removed, look at the queue again")
+            raise QueueError(f"no entry has the number {told(entry_id)}: it was removed, look at the queue again")
         return entry_of(rows[0])
 
     def waiting(self) -> tuple[Entry, ...]:
@@ -358,7 +359,7 @@ class Queue(Closing):
     def _known_singer(self, db: sqlite3.Connection, singer_id: int) -> Singer:
         row = db.execute("SELECT id, name FROM queue_singers WHERE id = ?", (_row_id(singer_id),)).fetchone()
         if row is None:
-            raise QueueError(f"no singer has the number {singer_id!r:.40}: give the name again")
+            raise QueueError(f"no singer has the number {told(singer_id)}: give the name again")
         return Singer(*row)
 
     @staticmethod

@@ -3,6 +3,7 @@
 import hashlib
 import posixpath
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +100,6 @@ def parts_of_ultrastar(main: str, names: Names, tree: Tree) -> Parts:
     """Find the files of a song.txt. A sound file by another suffix, or the only one there is, is taken as well."""
     try:
         audio = tree.beside(main, names.audio) if names.audio else None
-        cover = tree.beside(main, names.cover) if names.cover else None
     except LibraryError as error:
         return Parts(None, None, main, str(error))
     if audio is None:
@@ -110,6 +110,9 @@ def parts_of_ultrastar(main: str, names: Names, tree: Tree) -> Parts:
     if audio is None:
         wanted = shown(names.audio) or "none (#MP3 is missing)"
         return Parts(None, None, main, f"its sound file is not there, it names {wanted}: put it beside, or correct it")
+    cover = None
+    with suppress(LibraryError):  # a picture elsewhere is no reason not to sing
+        cover = tree.beside(main, names.cover) if names.cover else None
     return Parts(audio, cover or tree.cover_of(main), main)
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,16 @@ def check(lyrics: Lyrics) -> None:
 def test_fifty_hostile_files_are_read_or_refused_with_a_reason(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(FILES[name])
+    reason = ""
     try:
         check(read_lyrics(path))
     except LyricsError as error:
+        reason = str(error)
+    if reason:
         assert name not in READABLE
-        assert name in str(error)
-        assert len(str(error)) < 500
-        assert str(error).isprintable()
+        assert name in reason
+        assert len(reason) < 500
+        assert reason.isprintable()
 
 
 def test_what_else_can_lie_under_a_name_is_refused(tmp_path: Path) -> None:
@@ -65,10 +69,8 @@ def test_what_else_can_lie_under_a_name_is_refused(tmp_path: Path) -> None:
 @given(st.binary(max_size=2_000))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for parse in (parse_tag, parse_ultrastar):
-        try:
+        with suppress(LyricsError):
             check(parse(decode(data)))
-        except LyricsError:
-            pass
 
 
 lines = st.one_of(
@@ -90,10 +92,8 @@ lines = st.one_of(
 def test_any_text_in_the_shape_of_lyrics_is_read_or_refused(text: str) -> None:
     for parse in (parse_tag, parse_ultrastar):
         for head in ("", HEAD):
-            try:
+            with suppress(LyricsError):
                 check(parse(head + text))
-            except LyricsError:
-                pass
     read_header(text)
 
 
@@ -102,11 +102,9 @@ def test_damaged_songs_are_read_or_refused(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from([(HEAD + NOTES).encode(), LRC.encode()])))
     for _ in range(data.draw(st.integers(1, 10))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(LyricsError):
         text = decode(bytes(whole))
         check(parse_ultrastar(text) if read_header(text).is_song else parse_tag(text))
-    except LyricsError:
-        pass
 
 
 def test_no_more_than_the_limit_is_ever_held() -> None:

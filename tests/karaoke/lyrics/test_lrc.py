@@ -41,7 +41,9 @@ def test_words_of_a_repeated_line_move_with_it() -> None:
     assert [[word.start_s for word in line.syllables] for line in lyrics.lines] == [[1.25, 1.5], [61.25, 61.5]]
 
 
-@pytest.mark.parametrize(("offset", "start_s"), [("500", 1.5), ("+500", 1.5), ("-500", 2.5), ("99999", 0.0), ("x", 2.0)])
+@pytest.mark.parametrize(
+    ("offset", "start_s"), [("500", 1.5), ("+500", 1.5), ("-500", 2.5), ("99999", 0.0), ("x", 2.0)]
+)
 def test_a_positive_offset_lets_lyrics_appear_sooner_but_not_before_the_song(offset: str, start_s: float) -> None:
     assert parse_lrc(f"[00:02.00]a\n[offset:{offset}]").lines[0].start_s == start_s
 
