@@ -3,7 +3,7 @@
 from cyclopts import App, Group
 
 from rtkaraoke import __version__
-from rtkaraoke.cli import demo, doctor, evaluate, listing, playing, render, training
+from rtkaraoke.cli import demo, doctor, evaluate, listing, playing, render, songs, training
 
 HELP = """Takes the singer out of music: in files, in playback and live, through one engine.
 
@@ -13,7 +13,7 @@ app = App(name="rtkaraoke", help=HELP, help_format="plaintext", version=__versio
 
 _GROUPS = {
     "Music": (demo.demo, render.render, playing.play, playing.live),
-    "This machine": (doctor.doctor, listing.devices, listing.models, listing.presets, listing.config),
+    "This machine": (doctor.doctor, songs.songs, listing.devices, listing.models, listing.presets, listing.config),
     "Networks": (training.train, training.export, evaluate.evaluate),
 }
 for _rank, (_title, _commands) in enumerate(_GROUPS.items()):

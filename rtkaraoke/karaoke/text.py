@@ -18,6 +18,8 @@ _SPACE = re.compile(r"\s+")
 _LINE_SEPARATORS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 _RIGHT_TO_LEFT = frozenset(("R", "AL", "AN"))
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_ASCII_DROPPED = re.compile(r"[\x00-\x08\x0e-\x1b\x7f'`]")
+_ASCII_SIGNS = re.compile(r"[^a-z0-9]")
 # Letters with a stroke and the like, which Unicode does not take apart into a letter and a mark.
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
 
@@ -30,7 +32,7 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
     changes nothing more.
     """
     text = shorten(_SPACE.sub(" ", clean(text)).strip(), limit)
-    if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text):
+    if not text.isascii() and any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text):
         return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
     return text
 
@@ -87,6 +89,8 @@ def fold(text: str) -> str:
 
     ``Beyoncé`` and ``BEYONCE``, ``AC/DC`` and ``ac dc`` fold to the same.
     """
+    if text.isascii():  # as below, ten times faster
+        return " ".join(_ASCII_SIGNS.sub(" ", _ASCII_DROPPED.sub("", text.lower())).split())
     # Case twice: what a decomposition brings forth (such as the angstrom's A) may have one, too.
     decomposed = unicodedata.normalize("NFKD", clean(text).casefold()).casefold().translate(_STROKES)
     letters = (letter for letter in decomposed if not unicodedata.combining(letter))

@@ -139,7 +139,8 @@ def test_key_tempo_and_vocals_are_remembered_for_singer_and_song(queue: Queue) -
     ("key", "tempo", "vocals_db"),
     [
         (7, 100, -90.0), (-7, 100, 0.0), (0, 69, 0.0), (0, 131, 0.0), (0, 100, 0.1), (0, 100, -90.1),
-        (0, 100, float("nan")), (0.5, 100, 0.0), (True, 100, 0.0), ("1", 100, 0.0), pytest.param(10**5000, 100, 0.0, id="huge"),
+        (0, 100, float("nan")), (0.5, 100, 0.0), (True, 100, 0.0), ("1", 100, 0.0),
+            pytest.param(10**5000, 100, 0.0, id="huge"),
         (0, None, 0.0), (0, 100, "-1"), (0, 100, float("-inf")),
     ],
 )  # fmt: skip

@@ -74,6 +74,11 @@ def test_what_is_too_long_is_cut_between_letters() -> None:
     assert shorten("abc", 3) == "abc"
 
 
+@given(st.text(st.characters(codec="ascii"), max_size=50))
+def test_plain_letters_fold_as_all_others_do(text: str) -> None:
+    assert f"{fold(text)} o".split() == fold(f"{text} \u00f6").split()
+
+
 def test_folding_forgets_case_accents_and_signs() -> None:
     for text in ("Beyoncé", "BEYONCE", "beyonce\u0301"):
         assert fold(text) == "beyonce"
