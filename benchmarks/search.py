@@ -108,7 +108,11 @@ def rows(
         "what nobody has": [f"{word} xq" for word in inside],
         "nothing: the list": [""] * 50,
     }
-    return [[f"{kind}{how}", *measure(library, queries)] for kind, queries in kinds.items()]
+    result: list[list[Cell]] = []
+    for kind, queries in kinds.items():
+        result.append([f"{kind}{how}", *measure(library, queries)])
+        print(*result[-1], flush=True)
+    return result
 
 
 def scans(library: Library, folder: Path) -> list[list[Cell]]:
@@ -130,7 +134,7 @@ def scans(library: Library, folder: Path) -> list[list[Cell]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--songs", type=int, default=10_000)
-    parser.add_argument("--typed", type=int, default=100, help="songs that are looked for, key by key")
+    parser.add_argument("--typed", type=int, default=60, help="songs that are looked for, key by key")
     options = parser.parse_args()
     rng = random.Random(1)
     songs = names(rng, options.songs)

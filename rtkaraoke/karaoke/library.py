@@ -170,8 +170,9 @@ class Library(Closing):
     def search(self, text: str, limit: int = 50) -> tuple[Song, ...]:
         """Find songs by the beginnings of words in title, artist, album and path; case and accents do not matter.
 
-        All words must be there. First come titles that begin with the text, then artists, then the others by how well
-        they fit (BM25, titles before artists), at last those that have it inside a word. An empty text lists all.
+        All words must be there. First come titles that begin with the text, then artists, both in alphabetical order,
+        then the others by how well they fit (BM25, titles before artists), at last those that have it inside a word.
+        An empty text lists all.
         """
         return tuple(self._store.search(text, limit))
 

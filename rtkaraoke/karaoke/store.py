@@ -19,6 +19,7 @@ VERSION = "1"  #: another number makes the tables anew: they hold nothing that a
 MAX_QUERY = 200  #: characters of a query that are looked at
 MAX_WORDS = 12
 MAX_FOUND = 1_000
+_LAST = "\U0010ffff"  # sorts behind every text
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS library_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -29,7 +30,9 @@ CREATE TABLE IF NOT EXISTS library (
     title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, length_s REAL, problem TEXT NOT NULL,
     folded_title TEXT NOT NULL, folded_artist TEXT NOT NULL, folded TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS library_order ON library (kind, folded_artist, folded_title);
+CREATE INDEX IF NOT EXISTS library_order ON library (kind, folded_artist = '', folded_artist, folded_title, number);
+CREATE INDEX IF NOT EXISTS library_titles ON library (kind, folded_title, number);
+CREATE INDEX IF NOT EXISTS library_texts ON library (kind, folded, number);
 CREATE TABLE IF NOT EXISTS library_outside (path TEXT NOT NULL, reason TEXT NOT NULL);
 """
 _INDEX = """
@@ -150,11 +153,14 @@ class Store(Closing):
 
     def songs(self, limit: int, offset: int, artist: str | None = None) -> list[Song]:
         """Songs in the order of artists and titles, those without an artist last; or only those of ``artist``."""
-        where, values = ("AND folded_artist = ?", [fold(artist)]) if artist is not None else ("", [])
+        where, values = "kind = ?", [SONG]
+        if artist is not None:
+            folded = fold(artist)
+            where, values = f"{where} AND (folded_artist = '') = ? AND folded_artist = ?", [*values, not folded, folded]
         return self._songs(
-            f"SELECT {_SONG} FROM library WHERE kind = ? {where} "
-            "ORDER BY folded_artist = '', folded_artist, folded_title, id LIMIT ? OFFSET ?",
-            (SONG, *values, _clipped(limit), max(0, min(offset, 1 << 40))),
+            f"SELECT {_SONG} FROM library WHERE {where} "
+            "ORDER BY folded_artist = '', folded_artist, folded_title, number LIMIT ? OFFSET ?",
+            (*values, _clipped(limit), max(0, min(offset, 1 << 40))),
         )
 
     def artists(self) -> list[tuple[str, int]]:
@@ -174,28 +180,51 @@ class Store(Closing):
         words = fold(text[:MAX_QUERY]).split()[:MAX_WORDS]
         if not words:
             return self.songs(limit, 0)
-        found = self._search_index(words, limit) if self._has_index else []
-        if len(found) < limit:  # inside words: the only way in languages that put no spaces between them
-            known = {song.id for song in found}
-            found += [song for song in self._search_inside(words, limit) if song.id not in known]
-        return found[:limit]
+        whole = " ".join(words)
+        ways = [self._search_titles, self._search_artists, self._search_index, self._search_inside]
+        found: dict[str, Song] = {}
+        for way in ways if self._has_index else (*ways[:2], ways[3]):
+            for song in way(whole, limit):
+                found.setdefault(song.id, song)
+            if len(found) >= limit:
+                break
+        return list(found.values())[:limit]
 
-    def _search_index(self, words: list[str], limit: int) -> list[Song]:
-        match, whole = " ".join(f'"{word}"*' for word in words), " ".join(words)
+    def _search_titles(self, whole: str, limit: int) -> list[Song]:
+        """Titles that begin with the text."""
         return self._songs(
-            f"SELECT {_SONG} FROM library JOIN (SELECT rowid, bm25(library_index, 4, 2, 1) AS rank "
-            "FROM library_index WHERE library_index MATCH ?) ON rowid = number "
-            "ORDER BY substr(folded_title, 1, ?) != ?, substr(folded_artist, 1, ?) != ?, rank, number LIMIT ?",
-            (match, len(whole), whole, len(whole), whole, limit),
+            f"SELECT {_SONG} FROM library WHERE kind = ? AND folded_title >= ? AND folded_title < ? "
+            "ORDER BY folded_title, number LIMIT ?",
+            (SONG, whole, whole + _LAST, limit),
         )
 
-    def _search_inside(self, words: list[str], limit: int) -> list[Song]:
-        everywhere = " AND ".join("instr(folded, ?)" for _ in words)
-        whole = " ".join(words)
+    def _search_artists(self, whole: str, limit: int) -> list[Song]:
+        """Artists that begin with the text."""
         return self._songs(
-            f"SELECT {_SONG} FROM library WHERE kind = ? AND {everywhere} ORDER BY substr(folded_title, 1, ?) != ?, "
-            "substr(folded_artist, 1, ?) != ?, instr(folded_title, ?) = 0, folded_title, number LIMIT ?",
-            (SONG, *words, len(whole), whole, len(whole), whole, words[0], limit),
+            f"SELECT {_SONG} FROM library WHERE kind = ? AND (folded_artist = '') = 0 AND folded_artist >= ? "
+            "AND folded_artist < ? ORDER BY folded_artist, folded_title, number LIMIT ?",
+            (SONG, whole, whole + _LAST, limit),
+        )
+
+    def _search_index(self, whole: str, limit: int) -> list[Song]:
+        """Words that begin so, the rarer and the more in the title the better."""
+        match = " ".join(f'"{word}"*' for word in whole.split())
+        return self._songs(
+            f"SELECT {_SONG} FROM (SELECT rowid, bm25(library_index, 4, 2, 1) AS rank FROM library_index "
+            "WHERE library_index MATCH ? ORDER BY rank, rowid LIMIT ?) JOIN library ON number = rowid "
+            "ORDER BY rank, number",
+            (match, 2 * limit),  # some are known already
+        )
+
+    def _search_inside(self, whole: str, limit: int) -> list[Song]:
+        """Inside words: the only way in languages that put no spaces between them."""
+        words = whole.split()
+        everywhere = " AND ".join("instr(folded, ?)" for _ in words)
+        return self._songs(
+            # Inside, the index alone is read.
+            f"SELECT {_SONG} FROM library WHERE number IN (SELECT number FROM library WHERE kind = ? AND {everywhere}) "
+            "ORDER BY instr(folded_title, ?) = 0, folded_title, number LIMIT ?",
+            (SONG, *words, words[0], 2 * limit),
         )
 
     def _songs(self, sql: str, values: Iterable[Any]) -> list[Song]:
