@@ -123,6 +123,7 @@ def scans(library: Library, folder: Path) -> list[list[Cell]]:
         started = time.perf_counter()
         report = library.scan()
         result.append([name, report.n_songs, report.n_opened, time.perf_counter() - started])
+        print(*result[-1], flush=True)
 
     scan("first")
     scan("nothing has changed")
