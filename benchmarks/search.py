@@ -10,6 +10,7 @@ half of them in lower case without accents; then words in the midst of others, a
 
 import argparse
 import io
+import os
 import random
 import tempfile
 import time
@@ -171,7 +172,9 @@ def main() -> None:
         print(table.markdown() + "\n")
     p95_ms = found[0][3]  # every key, with FTS5
     print(f"p95 {p95_ms:.1f} ms of {BUDGET_MS:g} ms")
-    print(f"wrote {save('search', tables, songs=options.songs, typed=options.typed)}")
+    # How busy the machine was with other things, and whether this went before them.
+    how = {"load_average": round(os.getloadavg()[0]), "niceness": os.nice(0)} if hasattr(os, "nice") else {}
+    print(f"wrote {save('search', tables, songs=options.songs, typed=options.typed, **how)}")
 
 
 if __name__ == "__main__":
