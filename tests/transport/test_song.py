@@ -1,6 +1,5 @@
 """A song as a source: what is played is the file, and moving about in it does not click."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import soundfile
 
 from rtkaraoke.errors import AudioFileError, RtkaraokeError
 from rtkaraoke.transport import FADE_S, Song
+from tests.support.transport import settled, sine, take
 
 RATE = 16_000
 
@@ -20,34 +20,6 @@ def ramp(tmp_path: Path) -> Path:
     path = tmp_path / "ramp.wav"
     soundfile.write(path, np.stack([rising, -rising], axis=1), RATE, subtype="FLOAT")
     return path
-
-
-def sine(path: Path, rate: int, seconds: float, n_channels: int) -> Path:
-    tone = 0.5 * np.sin(2 * np.pi * 220 / rate * np.arange(round(seconds * rate)))
-    soundfile.write(path, np.repeat(tone[:, None], n_channels, axis=1), rate, subtype="FLOAT")
-    return path
-
-
-def take(song: Song, n_samples: int, n_channels: int = 2, block: int = 128) -> np.ndarray:
-    """Play as a worker would, but no faster than the reader thread decodes."""
-    out = np.zeros((n_channels, n_samples), np.float32)
-    for start in range(0, n_samples, block):
-        part = np.empty((n_channels, min(block, n_samples - start)), np.float32)
-        until = time.monotonic() + 10
-        while song._ring.filled < part.shape[1] and not song._ring.ended and time.monotonic() < until:
-            time.sleep(0.001)
-        song.read(part)
-        out[:, start : start + part.shape[1]] = part
-    return out
-
-
-def settled(song: Song) -> None:
-    """Until the reader thread has prepared a seek."""
-    until = time.monotonic() + 10
-    while song._wanted_s is not None and time.monotonic() < until:
-        time.sleep(0.001)
-    while song._next is None and time.monotonic() < until:
-        time.sleep(0.001)
 
 
 def test_what_is_played_is_the_file_then_silence(ramp: Path) -> None:
@@ -146,7 +118,7 @@ def test_a_damaged_rest_is_told_when_it_is_reached(tmp_path: Path) -> None:
 
 
 def test_unknown_commands_and_missing_files_are_refused(ramp: Path, tmp_path: Path) -> None:
-    with Song(ramp) as song, pytest.raises(RtkaraokeError, match="pause, seek, skip"):
+    with Song(ramp) as song, pytest.raises(RtkaraokeError, match="pause, seek, skip, key, tempo"):
         song.command("sing", 1.0)
     with pytest.raises(AudioFileError, match="no such file"):
         Song(tmp_path / "none.wav")
