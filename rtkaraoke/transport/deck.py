@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from rtkaraoke.dsp.kernels.fade import fade
 from rtkaraoke.errors import RtkaraokeError
 from rtkaraoke.plugins.protocol import Block
 from rtkaraoke.transport.song import COMMANDS as SONG_COMMANDS
-from rtkaraoke.transport.song import FADE_S, KEY, TEMPO, Song
+from rtkaraoke.transport.song import FADE_S, KEY, NAP_S, TEMPO, Song
 from rtkaraoke.transport.timemap import TimeMap
 
 LONGEST_S = 30.0  #: of a cross-fade
@@ -87,9 +88,11 @@ class Deck(Closing):
         self._stopping = False
         self._follow_s = -1.0
         self._failed = 0
-        self._request: _Request | None = None  # what is being loaded
-        self._lock = threading.Lock()  # of what is being loaded; the worker never takes it
-        self._loaders: list[threading.Thread] = []
+        self._loading: _Request | None = None
+        self._queued: deque[_Request] = deque()  # to be loaded after that
+        self._lock = threading.Lock()  # of these two; the worker never takes it
+        self._work = threading.Event()
+        self._loader: threading.Thread | None = None
         self._closed = False
         self._n_given = 0
         self._spans: tuple[_Span, ...] = (_Span(0, 0, None),)  # replaced, never changed
@@ -98,8 +101,9 @@ class Deck(Closing):
         """Get ready to play silence."""
         self._sample_rate, self._n_channels = sample_rate, n_channels
         self._least = round(FADE_S * sample_rate)
-        self._mix = np.zeros((n_channels, PIECE), np.float32)
         self._other = np.zeros((n_channels, PIECE), np.float32)
+        self._loader = threading.Thread(target=self._run, name="rtkaraoke-loader", daemon=True)
+        self._loader.start()
 
     def read(self, out: Block) -> int:
         """Fill ``out`` ``(channel, sample)``, silence where there is nothing; returns how many came from a song.
@@ -125,7 +129,7 @@ class Deck(Closing):
         if name == "load":
             self._load(text)
         elif name == "next":
-            if self._request is None and not self._shelf:
+            if self._loading is None and not self._queued and not self._shelf:
                 raise RtkaraokeError("next: no song is loaded: load one first")
             self._wish_s = _seconds(name, value)
         elif name == "follow":
@@ -183,11 +187,10 @@ class Deck(Closing):
 
     def close(self) -> None:
         """End all threads and close all files. May be called twice."""
-        with self._lock:
-            self._closed = True
-            self._request = None
-        for loader in self._loaders:
-            loader.join()
+        self._closed = True
+        self._work.set()
+        if self._loader is not None:
+            self._loader.join()
         self._let_go()
         for song in (self._present and self._present.song, self._leaving):
             if song is not None:
@@ -277,20 +280,34 @@ class Deck(Closing):
             self.notes.append(str(error))
             return 0
 
-    # From here on: the control thread and those that load.
-
     def _load(self, text: str) -> None:
         request = _parse(text) if text else None
         with self._lock:
-            self._request = request
-        if request is None:
+            if request is None:
+                self._wish_s = None
+            # What next was said for is played, whatever is loaded after it.
+            promised = self._wish_s is not None
+            if not promised:
+                self._loading = None
+                self._queued.clear()
+            if request is not None:
+                self._queued.append(request)
+        if not promised:
             self._let_go()
-            self._wish_s = None
-            return
-        self._loaders = [loader for loader in self._loaders if loader.is_alive()]
-        loader = threading.Thread(target=self._open, args=(request,), name="rtkaraoke-load", daemon=True)
-        self._loaders.append(loader)
-        loader.start()
+        self._work.set()
+
+    # From here on: the thread that loads.
+
+    def _run(self) -> None:
+        while not self._closed:
+            with self._lock:
+                request = self._loading = self._queued.popleft() if self._queued else None
+                if request is None:
+                    self._work.clear()
+            if request is None:
+                self._work.wait()
+            else:
+                self._open(request)
 
     def _open(self, request: _Request) -> None:
         song: Song | None = None
@@ -302,16 +319,18 @@ class Deck(Closing):
                 song.close()
             text = str(error) if isinstance(error, RtkaraokeError) else f"{type(error).__name__}: {error}"
             with self._lock:
-                if self._request is request:
+                if self._loading is request:
                     self.notes.append(text)
-                    self._failed, self._request, self._wish_s = request.serial, None, None
+                    self._failed, self._wish_s = request.serial, None
             return
+        while self._wish_s is not None and self._shelf and not self._closed:
+            time.sleep(NAP_S)  # until the worker has taken the one before
         with self._lock:
-            wanted = self._request is request
+            wanted = self._loading is request and not self._closed
             if wanted:
                 self._let_go()
                 self._shelf.append(_Loaded(song, request.serial))
-                self._request = None
+                self._loading = None
         if not wanted:
             song.close()
 

@@ -90,7 +90,8 @@ class Song(Closing):
         self._tape = Tape(self._readers, n_channels)
         self._scratch = np.zeros((self._tape.n_rows, self._fade), np.float32)
         self.times = TimeMap(sample_rate)
-        self._ring = self._prepared(self._start_s, None)
+        self._playing = self._wanted  # key and tempo of the newest ring
+        self._ring = self._prepared(self._start_s, *self._playing)
         self._filling = self._ring
         self._thread = threading.Thread(target=self._run, name="rtkaraoke-song", daemon=True)
         self._thread.start()
@@ -294,7 +295,7 @@ class Song(Closing):
     def _fail(self, error: RtkaraokeError) -> None:
         """What was decoded is played to its end, then the error is told; another place may still be sought."""
         with self._lock:
-            self._place_s = None
+            self._place_s, self._playing = None, self._wanted
         self._error = error
         self._filling.ended = True
 
@@ -305,25 +306,23 @@ class Song(Closing):
         if place_s is None and wanted == self._playing:
             return False
         if place_s is not None:
-            following = self._prepared(place_s, None)
+            following = self._prepared(place_s, *wanted)
         else:
             ring = self._ring
             lead = 0 if self.paused else round(LEAD_S * self._sample_rate)
             if ring.filled < 2 * lead and not ring.ended and ring is self._filling:
                 return False  # fill up first: while the other is prepared, nothing more comes into this one
-            following = self._prepared(0.0, ring.n_read + min(lead, ring.filled))
+            join_at = ring.n_read + min(lead, ring.filled)
+            following = self._prepared(ring.start_s + join_at * ring.step_s, *wanted, join_at)
         self._filling = following
         with self._lock:
-            self._next = following
+            self._next, self._playing = following, wanted
             if self._place_s == place_s:
                 self._place_s = None
         return True
 
-    def _prepared(self, start_s: float, join_at: int | None) -> Ring:
-        """A ring, filled so far that it can be played; with ``join_at`` it begins where the present one is then."""
-        key, tempo = self._playing = self._wanted
-        if join_at is not None:
-            start_s = self._ring.start_s + join_at * self._ring.step_s
+    def _prepared(self, start_s: float, key: float, tempo: float, join_at: int | None = None) -> Ring:
+        """A ring, filled so far that it can be played."""
         if self._info.duration_s is not None:
             start_s = min(start_s, self._info.duration_s)
         self._feed = feed = Feed(self._tape, start_s, key, tempo, self._sample_rate)
