@@ -142,7 +142,7 @@ def check_gpu() -> Iterator[Finding]:
 def check_kernels() -> Iterator[Finding]:
     """The compiled signal processing, and whether it is kept for the next start."""
     started = time.monotonic()
-    from rtkaraoke.dsp import kernels
+    from rtkaraoke.dsp import kernels, stretch  # noqa: F401  the stretcher's kernels are compiled too
 
     seconds = time.monotonic() - started
     path = getattr(getattr(kernels.take_in, "stats", None), "cache_path", None)
