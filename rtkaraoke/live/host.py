@@ -44,7 +44,7 @@ class Source(Protocol):
         """
         ...
 
-    def command(self, name: str, value: float) -> None:
+    def command(self, name: str, value: float, text: str = "") -> None:
         """A wish of the user, such as ``seek`` to a second. Raises :class:`rtkaraoke.errors.RtkaraokeError`."""
         ...
 
