@@ -153,7 +153,8 @@ class Store(Closing):
 
     def songs(self, limit: int, offset: int, artist: str | None = None) -> list[Song]:
         """Songs in the order of artists and titles, those without an artist last; or only those of ``artist``."""
-        where, values = "kind = ?", [SONG]
+        where = "kind = ?"
+        values: list[str | bool] = [SONG]
         if artist is not None:
             folded = fold(artist)
             where, values = f"{where} AND (folded_artist = '') = ? AND folded_artist = ?", [*values, not folded, folded]
