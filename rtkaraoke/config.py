@@ -5,7 +5,12 @@ A preset holds any part of::
     description = "one line for `rtkaraoke presets`"
     [model]                   # which network decides what is voice, and what computes it
     [engine]                  # the chains of plugins
+    [mics.mic1]               # a microphone: its channels and its chain; a table for each
+    [sends.reverb]            # an effect that music and microphones are sent to
+    [outputs.headphones]      # further output channels with a mix of their own
     [plugins.vocal_remover]   # parameters of a plugin, by its own names; so for every other plugin
+    [plugins.mic1]            # the strip of a bus (level, pan, send_reverb); so for every bus and output
+    [plugins.mic1.gate]       # a plugin on that bus
     [live]                    # sound cards, blocks, the latency budget
 
 What it leaves out keeps its default; an option of the command line overrides both. A mistake is a
@@ -19,9 +24,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Interval, MinLen
+from annotated_types import Ge, Gt, Interval, Len, MinLen, Predicate
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.geometry import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
@@ -30,6 +35,8 @@ Key = tuple[str, ...]  #: ("live", "block") is `block` in the table [live]
 Tables = Mapping[str, Any]
 SampleRate = Annotated[int, Interval(ge=MIN_SAMPLE_RATE, le=MAX_SAMPLE_RATE)]
 Channels = Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)]
+BusName = Annotated[str, Predicate(str.isidentifier)]
+Value = float | str
 _STRICT = {"extra": "forbid"}
 
 
@@ -51,6 +58,40 @@ class EngineConfig:
 
     music: tuple[str, ...] = ("vocal_remover",)
     master: tuple[str, ...] = ("limiter",)
+    duck: bool = True  #: the guide vocal falls while a microphone is sung into; where there are both
+
+
+ChannelPair = Annotated[tuple[Annotated[int, Ge(1)], ...], Len(1, 2)]
+
+
+@dataclass(frozen=True, slots=True)
+class MicConfig:
+    """A microphone: its input channels and its chain."""
+
+    __pydantic_config__ = _STRICT
+
+    channels: ChannelPair  #: of the card, counted from 1: one, or two for stereo
+    chain: tuple[str, ...] = ()
+    max_latency: Annotated[int, Interval(ge=0, le=8192)] = 0  #: samples that its chain may add to what the singer hears
+
+
+@dataclass(frozen=True, slots=True)
+class SendConfig:
+    """An effect bus."""
+
+    __pydantic_config__ = _STRICT
+
+    chain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """Further outputs, such as headphones."""
+
+    __pydantic_config__ = _STRICT
+
+    channels: ChannelPair
+    chain: tuple[str, ...] = ("limiter",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +125,10 @@ class Config:
     description: str = ""
     model: ModelConfig = field(default_factory=ModelConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
-    plugins: dict[str, dict[str, float | str]] = field(default_factory=dict)
+    mics: dict[BusName, MicConfig] = field(default_factory=dict)
+    sends: dict[BusName, SendConfig] = field(default_factory=dict)
+    outputs: dict[BusName, OutputConfig] = field(default_factory=dict)
+    plugins: dict[str, dict[str, Value | dict[str, Value]]] = field(default_factory=dict)
     live: LiveConfig = field(default_factory=LiveConfig)
 
 
@@ -232,8 +276,10 @@ def _real_key(tables: Tables, loc: Sequence[int | str]) -> Key:
     key: Key = ()
     node: Any = tables
     for part in loc:
-        if not isinstance(node, Mapping) or part not in node:
+        if not isinstance(node, Mapping):
             break
+        if part not in node:
+            continue
         key += (str(part),)
         node = node[part]
     return key
@@ -243,10 +289,15 @@ def _explain(key: Key, detail: Any) -> str:
     if detail["type"] == "unexpected_keyword_argument":
         known: Any = Config
         for name in key[:-1]:
-            known = get_type_hints(known)[name]
+            # A table of tables, such as [mics.mic1]: its names are the user's, what is in them is not.
+            known = get_args(known)[1] if get_origin(known) is dict else get_type_hints(known)[name]
         names = [item.name for item in fields(known)]
         what = f"[{'.'.join(key[:-1])}]" if key[:-1] else "a preset"
         return f" is unknown{_nearest(key[-1], names)}: {what} has {', '.join(names)}"
+    if detail["type"] == "missing":
+        return f" lacks {detail['loc'][-1]!r}, which has no default"
+    if detail["type"] == "predicate_failed":
+        return ": a name of letters, digits and _ was wanted, such as mic1"
     rule = str(detail["msg"]).replace("Input should be a valid", "should be of type").replace("Input should", "should")
     rule = rule.replace("an object", "a table").replace("of type dictionary", "a table")
     return f" = {json.dumps(detail['input'], default=str)}: {rule[:1].lower()}{rule[1:]}"

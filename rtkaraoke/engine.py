@@ -4,44 +4,29 @@ It knows no file, no device and no thread of its own. Its latency is fixed when 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from rtkaraoke.buses import Bus, Mic, Output, Send
 from rtkaraoke.closing import Closing
+from rtkaraoke.desk import Desk, Scratch
 from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.meters import Meter
 from rtkaraoke.errors import PluginError
 from rtkaraoke.geometry import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.masks.runner import NO_DEADLINE
+from rtkaraoke.plugins.duck import Duck
 from rtkaraoke.plugins.limiter import Limiter
-from rtkaraoke.plugins.protocol import Block, DeadlineAware, Plugin
+from rtkaraoke.plugins.protocol import Adjustable, Block, DeadlineAware, Guided, Plugin, PluginInfo
 from rtkaraoke.plugins.vocal_remover import REMOVED_DB, VocalRemover
 
 WARM_UP_S = 0.2
 
 
-class Bus:
-    """A chain of plugins over one signal."""
-
-    def __init__(self, name: str, plugins: Sequence[Plugin]) -> None:
-        self.name = name
-        self.plugins = tuple(plugins)
-
-    @property
-    def latency(self) -> int:
-        """Samples: the sum over its plugins."""
-        return sum(plugin.latency for plugin in self.plugins)
-
-    def process(self, block: Block) -> None:
-        """Run ``block`` ``(channel, sample)`` through the chain, in place. Realtime safe."""
-        for plugin in self.plugins:
-            plugin.process(block, block)
-
-
 class Engine(Closing):
-    """Music through a bus of plugins into a master bus.
+    """Music through a bus of plugins into a master bus, and microphones beside it.
 
     Parameters
     ----------
@@ -49,6 +34,21 @@ class Engine(Closing):
         The chain of the music bus.
     master : sequence of Plugin
         The chain behind all buses.
+    mics : sequence of Mic
+        Buses of input channels of their own, which no latency of the music concerns.
+    sends : sequence of Send
+        Effect buses, fed from the strips of music and microphones.
+    outputs : sequence of Output
+        Further output channels, each with a mix of its own.
+    duck : Duck, optional
+        Takes the guide vocal away while a microphone is sung into.
+
+    Attributes
+    ----------
+    plugins : dict of str to Adjustable
+        Everything that can be set, by its name: plugins of the music and the master bus as they are called,
+        those of another bus with its name before theirs (``mic1.gate``), the strip of every bus and the mix of every
+        output under its own, the duck as ``duck``. Strips exist where there are mics, sends or outputs.
 
     Raises
     ------
@@ -67,35 +67,65 @@ class Engine(Closing):
     512
     """
 
-    def __init__(self, music: Sequence[Plugin], master: Sequence[Plugin] = ()) -> None:
+    def __init__(
+        self,
+        music: Sequence[Plugin],
+        master: Sequence[Plugin] = (),
+        *,
+        mics: Sequence[Mic] = (),
+        sends: Sequence[Send] = (),
+        outputs: Sequence[Output] = (),
+        duck: Duck | None = None,
+    ) -> None:
         self.music = Bus("music", music)
         self.master = Bus("master", master)
-        self.plugins: dict[str, Plugin] = {}
-        for plugin in (*self.music.plugins, *self.master.plugins):
-            if plugin.name in self.plugins:
-                raise PluginError(f"two plugins are named {plugin.name!r}: give one of them another name")
-            self.plugins[plugin.name] = plugin
-        self._deadline_aware = [plugin for plugin in self.plugins.values() if isinstance(plugin, DeadlineAware)]
-        self.sample_rate = self.n_channels = self.max_block = 0
+        self.mics, self.outputs, self.duck = tuple(mics), tuple(outputs), duck
+        chains = [self.music, *mics, *sends, *outputs, self.master]
+        everything = [plugin for chain in chains for plugin in chain.plugins]
+        self._deadline_aware = [plugin for plugin in everything if isinstance(plugin, DeadlineAware)]
+        self._guided = next((plugin for plugin in self.music.plugins if isinstance(plugin, Guided)), None)
+        if duck is not None and not (self._guided and mics):
+            raise PluginError("a duck wants a microphone to hear, and a vocal remover on the music bus to tell")
+        self.desk = Desk(self.music, mics, sends, outputs) if mics or sends or outputs else None
+        self.plugins: dict[str, Adjustable] = {}
+        for _, name, part in self._parts():
+            if name in self.plugins:
+                raise PluginError(f"two plugins are named {name!r}: give one of them another name")
+            self.plugins[name] = part
+        self.sample_rate = self.n_channels = self.n_inputs = self.n_outputs = self.max_block = 0
         self.n_nonfinite = 0
 
     @property
     def latency(self) -> int:
-        """Samples from input to output, valid once prepared."""
+        """Samples from input to output for the music, valid once prepared."""
         return self.music.latency + self.master.latency
 
     @property
     def latency_terms(self) -> dict[str, int]:
-        """The latency in samples by plugin, in the order of the signal."""
-        return {name: plugin.latency for name, plugin in self.plugins.items()}
+        """The music's latency in samples by plugin, in the order of the signal."""
+        return {name: plugin.latency for bus in (self.music, self.master) for name, plugin in bus.named()}
+
+    def layout(self) -> tuple[PluginInfo, ...]:
+        """Everything that can be set, in the order of the signal, valid once prepared."""
+        return tuple(
+            PluginInfo(
+                bus,
+                name,
+                getattr(part, "kind", part.name),
+                part.latency,
+                tuple(part.parameters.values()),
+                getattr(part, "presets", {}) if self.desk is None else self.desk.presets(bus, part),
+            )
+            for bus, name, part in self._parts()
+        )
 
     def prepare(self, sample_rate: int, n_channels: int, max_block: int) -> None:
-        """Allocate everything for blocks ``(n_channels, up to max_block)`` at ``sample_rate`` Hz.
+        """Allocate everything for music of ``n_channels`` at ``sample_rate`` Hz in blocks of up to ``max_block``.
 
         Raises
         ------
         PluginError
-            When a value cannot work, or a plugin refuses it.
+            When a value cannot work, a plugin refuses it, or one on a microphone's bus looks ahead.
         GeometryError
             When the network cannot run at this rate.
         """
@@ -106,42 +136,75 @@ class Engine(Closing):
             )
         if n_channels < 1 or max_block < 1:
             raise PluginError(f"{n_channels} channels in blocks of {max_block}: both must be 1 or more")
-        for plugin in self.plugins.values():
+        for plugin in (*self.music.plugins, *self.master.plugins):
             plugin.prepare(sample_rate, n_channels, max_block)
+        n_mics = sum(mic.n_channels for mic in self.mics)
         self.sample_rate, self.n_channels, self.max_block = sample_rate, n_channels, max_block
-        self._memory = np.zeros(n_channels * max_block, np.float32)
-        self._views: dict[int, Block] = {}
-        self.input_meter, self.output_meter = Meter(n_channels), Meter(n_channels)
+        self.n_inputs = n_channels + n_mics
+        self.n_outputs = n_channels + sum(output.n_channels for output in self.outputs)
+        if self.desk is not None:
+            self._check_master()
+            self.desk.prepare(sample_rate, n_channels, max_block)
+        if self.duck is not None:
+            self.duck.prepare(sample_rate, n_channels, n_mics)
+        inputs = {"music": n_channels} | {mic.name: mic.n_channels for mic in self.mics}
+        self._scratch = Scratch(inputs, None if self.desk is None else self.desk.widths(n_channels), max_block)
+        self.input_meter, self.output_meter = Meter(self.n_inputs), Meter(n_channels)
         self.n_nonfinite = 0
 
     def process(self, block: Block, out: Block, deadline_ns: int = NO_DEADLINE) -> None:
         """Fill ``out`` from ``block``, both float32 ``(channel, n)`` with n up to ``max_block``. Realtime safe.
 
-        NaN and Inf in the input count as 0 and are counted in ``n_nonfinite``. ``deadline_ns``
-        (``time.monotonic_ns``) is until when a threaded network may be waited for.
+        ``block`` has the channels of the music, then those of each microphone: ``n_inputs`` in all; ``out`` those of
+        the master, then those of each further output: ``n_outputs``. NaN and Inf in the input count as 0 and are
+        counted in ``n_nonfinite``. ``deadline_ns`` (``time.monotonic_ns``) is until when a threaded network may be
+        waited for.
 
         Raises
         ------
         PluginError
             When the engine is not prepared for blocks of this shape.
         """
-        if block.shape != out.shape or block.shape[0] != self.n_channels or block.shape[1] > self.max_block:
+        n_samples = block.shape[1]
+        if len(block) != self.n_inputs or out.shape != (self.n_outputs, n_samples) or n_samples > self.max_block:
             raise PluginError(
-                f"block {block.shape} into {out.shape}: prepared for ({self.n_channels}, up to {self.max_block})"
+                f"block {block.shape} into {out.shape}: prepared for ({self.n_inputs}, up to {self.max_block}) "
+                f"into ({self.n_outputs}, as many)"
             )
-        work = self._view(block.shape[1])
+        views = self._scratch.views(n_samples)
         for plugin in self._deadline_aware:
             plugin.deadline_ns = deadline_ns
-        self.n_nonfinite += kernels.take_in(block, work, self.input_meter.sums)
-        self.input_meter.n_samples += block.shape[1]
-        self.music.process(work)
-        self.master.process(work)
-        self.output_meter.add(work)
-        np.copyto(out, work)
+        self.n_nonfinite += kernels.take_in(block, views.inputs, self.input_meter.sums)
+        self.input_meter.n_samples += n_samples
+        if self.duck is not None and self.desk is not None and self._guided is not None:
+            self.desk.weigh(self.duck.weights, self.n_channels)
+            self.duck.listen(views.inputs, self._guided.duck)
+        self.music.process(views.music)
+        if self.desk is not None:
+            self.desk.run(views)
+        self.master.process(views.mix)
+        self.output_meter.add(views.mix)
+        out[: self.n_channels] = views.mix
+        first = self.n_channels
+        for output in self.outputs:
+            out[first : first + output.n_channels] = views.signals[output.name]
+            first += output.n_channels
+
+    def stems(self, n_samples: int) -> tuple[Block, Block]:
+        """Music and voices ``(channel, n_samples)`` of the last block, as they went into the master bus.
+
+        The voices are the microphones and all effects. Raises :class:`PluginError` where nothing is mixed.
+        """
+        if self.desk is None:
+            raise PluginError("music and voices are one and the same in an engine without microphones")
+        views = self._scratch.views(n_samples)
+        return views.songs, views.voices
 
     def set(self, plugin: str, parameter: str, value: float) -> None:
         """Move a parameter, without a click. Call it between blocks. Raises :class:`PluginError`."""
         self._plugin(plugin).set(parameter, value)
+        if self.desk is not None:
+            self.desk.follow(plugin, parameter)
 
     def get(self, plugin: str, parameter: str) -> float:
         """The target value of a parameter. Raises :class:`PluginError`."""
@@ -149,16 +212,20 @@ class Engine(Closing):
 
     def warm_up(self) -> None:
         """Run the whole real path on silence, so that nothing happens for the first time while sound runs."""
-        block = np.zeros((self.n_channels, min(self.max_block, 256)), np.float32)
-        for _ in range(math.ceil(WARM_UP_S * self.sample_rate / block.shape[1])):
-            self.process(block, block)
-        self._view(self.max_block)
+        n_samples = min(self.max_block, 256)
+        block = np.zeros((self.n_inputs, n_samples), np.float32)
+        out = np.zeros((self.n_outputs, n_samples), np.float32)
+        for _ in range(math.ceil(WARM_UP_S * self.sample_rate / n_samples)):
+            self.process(block, out)
+        self._scratch.views(self.max_block)
         self.reset()
 
     def reset(self) -> None:
         """Forget the signal, keep the parameters."""
         for plugin in self.plugins.values():
             plugin.reset()
+        if self.desk is not None:
+            self.desk.reset()
         self.input_meter.read()
         self.output_meter.read()
         self.n_nonfinite = 0
@@ -168,19 +235,30 @@ class Engine(Closing):
         for plugin in self.plugins.values():
             plugin.close()
 
-    def _plugin(self, name: str) -> Plugin:
+    def _plugin(self, name: str) -> Adjustable:
         try:
             return self.plugins[name]
         except KeyError:
             raise PluginError(f"no plugin {name!r} in the chain: there are {', '.join(self.plugins)}") from None
 
-    def _view(self, n_samples: int) -> Block:
-        """A C-contiguous scratch block ``(channel, n_samples)``, made when a size is first met."""
-        view = self._views.get(n_samples)
-        if view is None:
-            view = self._memory[: self.n_channels * n_samples].reshape(self.n_channels, n_samples)
-            self._views[n_samples] = view
-        return view
+    def _parts(self) -> Iterator[tuple[str, str, Adjustable]]:
+        """Bus, name and part of everything that can be set."""
+        if self.desk is None:
+            yield from (("music", name, plugin) for name, plugin in self.music.named())
+        else:
+            yield from self.desk.parts()
+        if self.duck is not None:
+            yield "music", self.duck.name, self.duck
+        yield from (("master", name, plugin) for name, plugin in self.master.named())
+
+    def _check_master(self) -> None:
+        """What stands behind the microphones may not delay them."""
+        late = [f"{plugin.name} by {plugin.latency}" for plugin in self.master.plugins if plugin.latency]
+        if self.mics and late:
+            raise PluginError(
+                f"the master bus would delay the microphones: {', '.join(late)} samples. Put what looks ahead on the "
+                "music bus"
+            )
 
 
 def music_engine(

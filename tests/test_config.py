@@ -160,3 +160,36 @@ def test_every_value_has_a_key() -> None:
     assert ("live", "block") in keys
     assert ("plugins", "gain", "level") in keys
     assert len(keys) == len(set(keys))
+
+
+def test_microphones_sends_outputs_and_their_plugins_are_tables(tmp_path: Path) -> None:
+    path = tmp_path / "night.toml"
+    path.write_text(
+        "[mics.mic1]\nchannels = [1]\nchain = ['gain']\nmax_latency = 128\n[sends.reverb]\nchain = ['gain']\n"
+        "[outputs.headphones]\nchannels = [3, 4]\n[plugins.mic1]\nlevel = -3\n[plugins.mic1.gain]\nlevel = -2\n"
+    )
+    effective = load(str(path))
+    assert effective.config.mics["mic1"].chain == ("gain",)
+    assert effective.config.mics["mic1"].max_latency == 128
+    assert effective.config.outputs["headphones"].chain == ("limiter",)
+    assert effective.config.plugins == {"mic1": {"level": -3.0, "gain": {"level": -2.0}}}
+    assert effective.origins[("plugins", "mic1", "gain", "level")] == "preset night.toml:12"
+    assert (("mics", "mic1", "channels"), (1,)) in list(leaves(effective.config))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[mics.mic1]\nchannels = [1]\ncolour = 3\n", "line 3: mics.mic1.colour is unknown: [mics.mic1] has channels"),
+        ("[mics.mic1]\nchain = []\n", "line 1: mics.mic1 lacks 'channels', which has no default"),
+        ("[mics.mic1]\nchannels = [0]\n", "line 2: mics.mic1.channels"),
+        ("[mics.mic1]\nchannels = []\n", "line 2: mics.mic1.channels"),
+        ("[mics.'a.b']\nchannels = [1]\n", "a name of letters, digits and _ was wanted"),
+        ("[sends.wet]\nchain = [3]\n", "line 2: sends.wet.chain = 3: should be of type string"),
+        ("[outputs.phones]\nchannels = [1, 2, 3]\n", "line 2: outputs.phones.channels"),
+        ("[plugins.mic1.gain]\nlevel = [1]\n", "line 2: plugins.mic1.gain.level"),
+        ("mics = 3\n", "line 1: mics = 3"),
+    ],
+)
+def test_wrong_tables_of_microphones_name_line_and_key(tmp_path: Path, text: str, words: str) -> None:
+    assert words in refusal(tmp_path / "night.toml", text)

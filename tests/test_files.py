@@ -512,14 +512,14 @@ class TestWriting:
 
     @pytest.mark.parametrize("suffix", OUTPUT_SUFFIXES)
     def test_a_full_disk_is_told_and_leaves_nothing(self, tmp_path, suffix, monkeypatch):
-        class FullDisk(writer_module._Sink):
+        class FullDisk(writer_module.Sink):
             def write(self, data):
                 if self._file.tell() + len(data) > 8000:
                     self.error = OSError(28, "No space left on device")
                     return len(data)
                 return super().write(data)
 
-        monkeypatch.setattr(writer_module, "_Sink", FullDisk)
+        monkeypatch.setattr(writer_module, "Sink", FullDisk)
 
         def fill():
             with AudioWriter(tmp_path / f"a{suffix}", RATE, 2) as writer:

@@ -101,6 +101,7 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     mask, smoothed = (np.zeros((n_channels, n_bins), np.float32) for _ in range(2))
     meter = np.zeros((n_channels, 2))
     dry_gain, voice_gain = np.array([1.0, 1.0, 0.0]), np.array([-1.0, -1.0, 0.0])
+    guide_gain, duck, energies = np.zeros(3), np.zeros(hop, np.float32), np.zeros(2)
     info = network.info
     shape = info.strength, info.bias, info.alpha, info.theta
     limiter = Limiter()
@@ -109,7 +110,21 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     def copy() -> None:
         kernels.take_in(block, out, meter)
         kernels.mix_hop(
-            out, out, voice, 0, hop, delay, 0, stft.history, geometry.window - hop, voice_hop, dry_gain, voice_gain
+            out,
+            out,
+            voice,
+            0,
+            hop,
+            delay,
+            0,
+            stft.history,
+            geometry.window - hop,
+            voice_hop,
+            dry_gain,
+            voice_gain,
+            guide_gain,
+            duck,
+            energies,
         )
         limiter.process(out, out)
         kernels.measure(out, meter)

@@ -1,11 +1,11 @@
 """Where objects are wired together: settings -> network -> engine. Nothing else in the package does this for a user."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rtkaraoke.cli.console import say_once
 from rtkaraoke.config import Config, Effective, Key
@@ -13,6 +13,7 @@ from rtkaraoke.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
     from rtkaraoke.engine import Engine
+    from rtkaraoke.live.host import Source
     from rtkaraoke.live.process import LiveSession
     from rtkaraoke.masks.protocol import MaskNetwork, ModelInfo
     from rtkaraoke.plugins.protocol import Plugin
@@ -36,15 +37,20 @@ def engine(
     threaded: bool = False,
     replay: bytes | None = None,
     on_thread_start: Callable[[], None] | None = None,
+    mics: bool = False,
 ) -> "Engine":
     """The chains of ``settings`` around a network, every parameter set.
+
+    With ``mics`` also the microphones, sends and further outputs, which only live sound has.
 
     Raises
     ------
     ConfigError
         For a plugin, parameter or value that cannot be, naming the preset's line or the option.
     """
+    from rtkaraoke.buses import Mic, Output, Send
     from rtkaraoke.engine import Engine
+    from rtkaraoke.plugins.duck import Duck
     from rtkaraoke.plugins.registry import create_plugin, plugin_names
     from rtkaraoke.plugins.vocal_remover import VocalRemover
 
@@ -55,18 +61,51 @@ def engine(
             raise PluginError(f"no plugin {name!r}: there are {', '.join((VocalRemover.name, *plugin_names()))}")
         return create_plugin(name)
 
+    def chain(*key: str, names: Sequence[str]) -> "list[Plugin]":
+        with _naming(settings, key):
+            return [create(name) for name in names]
+
     config = settings.config
-    chains = {}
-    for bus in ("music", "master"):
-        with _naming(settings, ("engine", bus)):
-            chains[bus] = [create(name) for name in getattr(config.engine, bus)]
+    music = chain("engine", "music", names=config.engine.music)
+    master = chain("engine", "master", names=config.engine.master)
+    beside: dict[str, Any] = {}
+    if mics:
+        beside = {
+            "mics": [
+                Mic(name, chain("mics", name, "chain", names=mic.chain), len(mic.channels), mic.max_latency)
+                for name, mic in config.mics.items()
+            ],
+            "sends": [
+                Send(name, chain("sends", name, "chain", names=each.chain)) for name, each in config.sends.items()
+            ],
+            "outputs": [
+                Output(name, chain("outputs", name, "chain", names=each.chain), len(each.channels))
+                for name, each in config.outputs.items()
+            ],
+        }
+        if config.engine.duck and config.mics and VocalRemover.name in config.engine.music:
+            beside["duck"] = Duck()
     with _naming(settings, ("engine", "music")):
-        built = Engine(**chains)
-    for plugin, values in config.plugins.items():
-        for name, value in values.items():
-            with _naming(settings, ("plugins", plugin, name)):
-                set_parameter(built, plugin, name, value)
+        built = Engine(music, master, **beside)
+    absent = () if mics else (*config.mics, *config.sends, *config.outputs, *_BESIDE)
+    for keys, value in _parameters(config.plugins):
+        if keys[0] not in absent:
+            with _naming(settings, ("plugins", *keys)):
+                set_parameter(built, ".".join(keys[:-1]), keys[-1], value)
     return built
+
+
+_BESIDE = ("music", "duck")  #: parts of an engine with microphones that no other has
+
+
+def _parameters(plugins: Mapping[str, Any]) -> Iterator[tuple[Key, float | str]]:
+    """Every parameter of ``[plugins]`` with its place: (plugin, parameter), or (bus, plugin, parameter)."""
+    for plugin, values in plugins.items():
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from (((plugin, name, inner), each) for inner, each in value.items())
+            else:
+                yield (plugin, name), value
 
 
 def check_budget(settings: Effective, loaded: "MaskNetwork") -> None:
@@ -119,20 +158,31 @@ class EngineFactory:
 
         model = self.settings.config.model
         loaded = load_model(model.name, model.provider)
-        return engine(self.settings, loaded, threaded=True, on_thread_start=raise_network_priority)
+        return engine(self.settings, loaded, threaded=True, on_thread_start=raise_network_priority, mics=True)
 
 
-def live_session(settings: Effective, *, song: Path | None = None, record: Path | None = None) -> "LiveSession":
-    """A live run of ``settings``: from the input device, or of a ``song``."""
+def live_session(
+    settings: Effective,
+    *,
+    song: Path | None = None,
+    source: "Callable[[], Source] | None" = None,
+    record: Path | None = None,
+) -> "LiveSession":
+    """A live run of ``settings``: music from the input device, of a ``song``, or of a ``source``.
+
+    ``source`` makes a source of music in the engine's process: a picklable callable.
+    """
     from rtkaraoke.live.process import LiveSession
     from rtkaraoke.live.settings import LiveSettings
 
-    values = {item.name: getattr(settings.config.live, item.name) for item in fields(settings.config.live)}
+    config = settings.config
+    values = {item.name: getattr(config.live, item.name) for item in fields(config.live)}
     reconnect = values.pop("reconnect")
-    source_factory = None
-    if song is not None:
+    values["mic_in"] = tuple(channel for mic in config.mics.values() for channel in mic.channels)
+    values["more_out"] = tuple(channel for each in config.outputs.values() for channel in each.channels)
+    source_factory = partial(_song, song) if song is not None else source
+    if source_factory is not None:
         values["channels_in"] = ()
-        source_factory = partial(_song, song)
     return LiveSession(
         LiveSettings(**values, record=record),
         EngineFactory(settings),

@@ -24,7 +24,7 @@ class Session(Protocol):
         """Panic, or its end."""
         ...
 
-    def command(self, name: str, value: float = 0.0) -> None:
+    def command(self, name: str, value: float = 0.0, text: str = "") -> None:
         """Tell the song."""
         ...
 

@@ -123,11 +123,13 @@ def channels(option: str, text: str | None) -> tuple[int, ...] | None:
 
 def _assignment(text: str) -> tuple[Key, Option]:
     target, equals, value = text.partition("=")
-    plugin, dot, parameter = target.strip().partition(".")
-    if not (equals and dot and plugin and parameter and value.strip()):
-        raise PluginError(f"--set {text}: wanted PLUGIN.PARAMETER=VALUE, such as vocal_remover.strength=1.5")
+    keys = tuple(target.strip().split("."))
+    if not (equals and all(keys) and len(keys) in (2, 3) and value.strip()):
+        raise PluginError(
+            f"--set {text}: wanted PLUGIN.PARAMETER=VALUE, such as vocal_remover.strength=1.5 or mic1.gate.range=-50"
+        )
     try:
         number: float | str = float(value)
     except ValueError:
         number = value.strip()  # a named choice, such as fallback=centre
-    return ("plugins", plugin, parameter), Option(f"--set {target.strip()}", number)
+    return ("plugins", *keys), Option(f"--set {target.strip()}", number)

@@ -1,5 +1,6 @@
 """Level meters: peak and RMS since they were last read."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,16 @@ class Level(NamedTuple):
 
     peak_db: tuple[float, ...]
     rms_db: tuple[float, ...]
+
+    @property
+    def loudest(self) -> dict[str, float]:
+        """``peak_db`` and ``rms_db`` of the loudest channel."""
+        return {"peak_db": max(self.peak_db, default=FLOOR_DB), "rms_db": max(self.rms_db, default=FLOOR_DB)}
+
+
+def power_db(power: float) -> float:
+    """Level in dB of a mean square, never below :data:`FLOOR_DB`."""
+    return max(10.0 * math.log10(power), FLOOR_DB) if power > 0.0 else FLOOR_DB
 
 
 class Meter:

@@ -74,7 +74,7 @@ class AudioWriter:
         self._target = check_target(path, overwrite)
         self._overwrite = overwrite
         self._n_channels = n_channels
-        self._sink: _Sink | None = None
+        self._sink: Sink | None = None
         kind, subtypes, compression = _FORMATS[self.path.suffix.lower()]
         self._subtype = subtype or subtypes[0]
         if self._subtype not in subtypes:
@@ -180,11 +180,11 @@ class AudioWriter:
             self.abort()
             raise AudioFileError(f"{self.path}: a .wav file holds at most 4 GiB: write a .flac file instead")
 
-    def _open_sink(self) -> "_Sink":
+    def _open_sink(self) -> "Sink":
         # Same folder, hence same disk: the rename is atomic. A short name of its own: the target's may be at the limit.
         temporary = self._target.parent / f".rtkaraoke-{secrets.token_hex(6)}.part"
         try:
-            return _Sink(temporary)
+            return Sink(temporary)
         except OSError as error:
             raise _os_error(self.path, error) from error
 
@@ -215,8 +215,8 @@ class AudioWriter:
         sink.path.unlink(missing_ok=True)
 
 
-class _Sink:
-    """The temporary file as libsndfile sees it.
+class Sink:
+    """A new file as libsndfile sees it.
 
     libsndfile writes through C callbacks, where an exception would be lost, and its own encoders forget errors
     when they flush at the end (a full disk would pass for success). So the first error is kept here.

@@ -217,6 +217,13 @@ class AudioStream(Protocol):
         """When the callback comes that finds the output queue too short, if nothing is written until then."""
         ...
 
+    def leaving(self, now_ns: int) -> float:
+        """The number of the output sample that leaves the card at ``now_ns``, below 0 before the first.
+
+        From any thread, once samples are being written.
+        """
+        ...
+
     def start(self) -> None:
         """Begin. Raises :class:`rtkaraoke.errors.DeviceError`."""
         ...

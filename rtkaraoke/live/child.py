@@ -20,7 +20,7 @@ from rtkaraoke.errors import LiveError, RtkaraokeError
 from rtkaraoke.live import priority
 from rtkaraoke.live.backend import AudioBackend, AudioStream
 from rtkaraoke.live.settings import LiveSettings
-from rtkaraoke.live.telemetry import LiveEvent, LiveStatus
+from rtkaraoke.live.telemetry import LiveEvent
 from rtkaraoke.live.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rtkaraoke.live.host import Source
 
 TICK_S = 0.05  #: how often the control thread looks
-STATUS_S = 0.1
+STATUS_S = 0.05
 SWITCH_INTERVAL_S = 0.0005
 EXIT_LOST = 3
 
@@ -49,9 +49,10 @@ class Job:
 def main(connection: Connection, job: Job) -> None:
     """Run one live stream; the entry point of the process.
 
-    Messages to the parent are pairs: ``running``, ``status`` and ``stopped`` with a :class:`LiveStatus`, ``event``
-    with a :class:`LiveEvent`, ``failed`` with an exception, ``lost`` with a text. From the parent come tuples of a
-    verb and its arguments: ``set plugin parameter value``, ``mute 0/1``, ``source name value``, ``stop``.
+    Messages to the parent are pairs: ``layout`` with that of the engine, ``running``, ``status`` and ``stopped`` with a
+    :class:`LiveStatus`, ``event`` with a :class:`LiveEvent`, ``failed`` with an exception, ``lost`` with a text. From
+    the parent come tuples of a verb and its arguments: ``set plugin parameter value``, ``mute 0/1``,
+    ``source name value text``, ``record path apart`` (no path ends it), ``stop``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = _Parent(connection)
@@ -97,6 +98,8 @@ class _Run:
     ) -> None:
         from rtkaraoke.live.host import MAX_BLOCK, Host
         from rtkaraoke.live.recorder import Recorder
+        from rtkaraoke.live.records import Records
+        from rtkaraoke.live.reporting import Reporter
 
         self._parent = parent
         self._settings = settings
@@ -113,17 +116,15 @@ class _Run:
         self._source = None if source_factory is None else source_factory()
         if self._source is not None:
             self._source.prepare(sample_rate, settings.n_channels)
-        self._recorder: Recorder | None = None
-        self._decisions: Any = None
-        if settings.record is not None:
-            self._recorder = Recorder(settings.record, settings.n_channels, sample_rate)
-            self._decisions = settings.record.with_suffix(".decisions").open("wb")
         self._stream: AudioStream = backend.open(settings, self._prefill)
         try:
-            self._host: Host = Host(self._engine, self._stream, settings, self._source, self._recorder)
+            raw = Recorder(settings.record, self._engine.n_inputs, sample_rate) if settings.record else None
+            self._host: Host = Host(self._engine, self._stream, settings, self._source, raw)
         except LiveError:
             self._stream.close()
             raise
+        self._records = Records(self._engine, self._host, raw, settings.record)
+        self._reporter = Reporter(self._host, settings, realtime=self._realtime)
         self._notes_told: set[str] = set()
         self._period_told = False
 
@@ -136,10 +137,11 @@ class _Run:
         worker = threading.Thread(target=self._work, name="rtkaraoke-worker", daemon=True)
         worker.start()
         self._stream.start()
-        self._parent.send("running", self._status("running"))
+        self._parent.send("layout", self._engine.layout())
+        self._parent.send("running", self._reporter.status("running", self._records.recording))
         lost = self._control()
         if lost:
-            self._keep_records()
+            self._records.close()
             self._parent.send("lost", lost)
             os._exit(EXIT_LOST)  # closing a dead stream hangs
         self._fade_out()
@@ -147,8 +149,8 @@ class _Run:
         worker.join()
         self._stream.stop()
         self._stream.close()
-        self._keep_records()
-        self._parent.send("stopped", self._status("stopped"))
+        self._records.close()
+        self._parent.send("stopped", self._reporter.status("stopped", self._records.recording))
         if self._source is not None:
             self._source.close()
         self._engine.close()
@@ -175,9 +177,11 @@ class _Run:
             if now_s >= next_status_s:
                 next_status_s = now_s + STATUS_S
                 self._check_period()
-                self._store_decisions()
+                self._records.store_decisions()
                 self._tell_notes()
-                self._parent.send("status", self._status("running"))
+                if error := self._records.ended():
+                    self._tell("error", error)
+                self._parent.send("status", self._reporter.status("running", self._records.recording))
 
     def _obey(self, message: tuple[Any, ...]) -> None:
         verb, *arguments = message
@@ -188,6 +192,8 @@ class _Run:
                 self._host.mute(bool(arguments[0]))
             elif verb == "source" and self._source is not None:
                 self._source.command(*arguments)
+            elif verb == "record" and (text := self._records.record(*arguments)):
+                self._tell("notice", text)
         except RtkaraokeError as error:
             self._tell("error", str(error))
 
@@ -212,70 +218,21 @@ class _Run:
             )
 
     def _tell_notes(self) -> None:
-        """Pass on, once each, what the network or the recorder have to say."""
+        """Pass on, once each, what plugins, their networks or the recorder have to say."""
         notes: list[str] = []
-        for plugin in self._engine.plugins.values():
+        for name, part in self._engine.plugins.items():
+            plugin = getattr(part, "plugin", part)  # inside of a switch
             notes += getattr(getattr(plugin, "network", None), "notes", [])
+            notes += getattr(plugin, "notes", [])
             if error := getattr(plugin, "error", None):
-                notes.append(f"{plugin.name}: {error}")
-        if self._recorder is not None and self._recorder.error:
-            notes.append(self._recorder.error)
+                notes.append(f"{name}: {error}")
+            for text in plugin.news() if hasattr(plugin, "news") else ():
+                self._tell("notice", text)
+        notes += self._records.notes
         for note in notes:
             if note not in self._notes_told:
                 self._notes_told.add(note)
                 self._tell("notice", note)
-
-    def _store_decisions(self) -> None:
-        if self._decisions is not None:
-            for plugin in self._engine.plugins.values():
-                if log := getattr(plugin, "decisions", None):
-                    self._decisions.write(log.drain())
-
-    def _keep_records(self) -> None:
-        if self._recorder is not None:
-            self._recorder.close()
-            self._store_decisions()
-            self._decisions.close()
-
-    def _status(self, state: Any) -> LiveStatus:
-        engine, host, stream = self._engine, self._host, self._stream
-        stream.update_counters()
-        heard, played = engine.input_meter.read(), engine.output_meter.read()
-        hops: dict[str, int] = {}
-        step_ms: dict[str, float] = {}
-        provider = ""
-        parameters: dict[str, float] = {}
-        for plugin in engine.plugins.values():
-            hops |= getattr(plugin, "counters", {})
-            if times := getattr(plugin, "step_times", None):
-                step_ms |= times.percentiles_ms()
-            provider = provider or getattr(getattr(plugin, "network", None), "provider", "")
-            parameters |= {f"{plugin.name}.{name}": plugin.get(name) for name in plugin.parameters}
-        return LiveStatus(
-            state=state,
-            sample_rate=stream.sample_rate,
-            period=stream.period,
-            input_peak_db=heard.peak_db,
-            input_rms_db=heard.rms_db,
-            output_peak_db=played.peak_db,
-            output_rms_db=played.rms_db,
-            latency_terms=host.latency_terms,
-            latency_budget_ms=self._settings.latency_budget_ms,
-            load=host.load.summary(),
-            step_ms=step_ms,
-            hops=hops,
-            xruns=stream.counters.as_dict(),
-            nonfinite=engine.n_nonfinite,
-            n_samples=host.n_samples,
-            realtime=self._realtime,
-            provider=provider,
-            parameters=parameters,
-            muted=host.muted,
-            drift_ppm=stream.drift_ppm,
-            source=self._source.status if self._source is not None else {},
-            input=stream.input_name,
-            output=stream.output_name,
-        )
 
 
 def numbered(settings: LiveSettings, run: int) -> LiveSettings:

@@ -161,17 +161,17 @@ def choose(settings: LiveSettings) -> Choice:
         An unknown device, too few channels, an unsupported rate, or an output that would be heard by the input.
     """
     found = list_devices()
-    outputs = settings.channels_out + settings.voice_out
+    outputs = settings.outputs
     output = find(settings.output, found, is_input=False, n_channels=max(outputs))
     sample_rate = settings.sample_rate or output.sample_rate
-    if not settings.channels_in:
+    if not settings.inputs:
         _check_rate(output, sample_rate, is_input=False, n_channels=max(outputs))
         return Choice(-1, output.index, "", output.name, output.host_api, sample_rate, False)
-    source = find(settings.input, found, is_input=True, n_channels=max(settings.channels_in))
+    source = find(settings.input, found, is_input=True, n_channels=max(settings.inputs))
     if reason := feedback_reason(source.name, output.name):
         raise DeviceError(reason)
     _check_rate(output, sample_rate, is_input=False, n_channels=max(outputs))
-    _check_rate(source, sample_rate, is_input=True, n_channels=max(settings.channels_in))
+    _check_rate(source, sample_rate, is_input=True, n_channels=max(settings.inputs))
     two_clocks = settings.two_clocks
     if two_clocks is None:
         two_clocks = source.index != output.index and not _one_clock(source, output)

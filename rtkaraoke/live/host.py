@@ -7,7 +7,7 @@ down to the mask network: a mask that is late is done without.
 
 import time
 from collections import deque
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from rtkaraoke.engine import Engine
 from rtkaraoke.errors import LiveError
 from rtkaraoke.live import budget
 from rtkaraoke.live.backend import AudioStream, Interleaved
-from rtkaraoke.live.recorder import Recorder
+from rtkaraoke.live.recorder import Recorder, Recording
 from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.live.telemetry import Histogram
 from rtkaraoke.plugins.protocol import Block
@@ -62,17 +62,33 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A source that knows which time of a song its samples are."""
+
+    def heard_s(self, sample: int) -> float:
+        """The song's time in seconds of the ``sample``-th that :meth:`Source.read` has given, from 0; from any thread.
+
+        Pauses count: every sample that was read has a number, silent or not.
+        """
+        ...
+
+
 class _Views(NamedTuple):
     """The preallocated memory, cut to one block size."""
 
-    interleaved: Interleaved
+    fed: Interleaved  #: all that the engine is fed
+    captured: Interleaved  #: what the stream gives of it
+    captured_rows: Block  #: where that goes
     planar: Block
+    music: Block
     out: Block
     voice: Block | None
     voice_out: Block
     interleaved_out: Interleaved
     music_columns: Block
     voice_columns: Block
+    more_columns: Block
 
 
 class Host:
@@ -82,11 +98,12 @@ class Host:
     ----------
     engine : Engine
         Prepared for the stream's rate, ``settings.n_channels`` and at least :data:`MAX_BLOCK`, and warm.
+        Microphones and further outputs are those of ``settings.mic_in`` and ``settings.more_out``.
     stream : AudioStream
         Opened, not running.
     settings : LiveSettings
     source : Source, optional
-        What is played when the stream records nothing; prepared.
+        Where the music comes from when ``settings.channels_in`` is empty; prepared.
     recorder : Recorder, optional
         Gets what the engine is fed.
 
@@ -95,7 +112,7 @@ class Host:
     LatencyBudgetError
         When the latency's terms do not fit ``settings.latency_budget_ms``.
     LiveError
-        When the voice is wanted on channels of its own and the engine cannot give it.
+        When the voice is wanted on channels of its own and the engine cannot give it, or when channels are missing.
     """
 
     def __init__(
@@ -106,23 +123,26 @@ class Host:
         source: Source | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        if (source is None) != bool(stream.n_inputs):
-            raise LiveError("a stream without input needs a source, one with input takes none")
+        if (source is None) != bool(settings.channels_in):
+            raise LiveError("music without input channels needs a source, music with some takes none")
+        _check_channels(engine, settings)
         self.engine = engine
         self.stream = stream
         self.source = source
         self.load = Histogram()
         self.n_samples = 0
         self.error: BaseException | None = None
+        self.recording: Recording | None = None  #: gets what is heard; set from any thread
         self._recorder = recorder
         self._margin_ns = max(MARGIN_NS, round(1e9 * settings.block / stream.sample_rate))
         self._hop = _hop(engine, settings.block)
         self._voice = _voice(engine) if settings.voice_out else None
-        n_channels, max_block = settings.n_channels, engine.max_block
-        self._max_block = max_block
-        self._in = np.zeros((max_block, n_channels), np.float32)
-        self._out = np.zeros((max_block, n_channels * (2 if settings.voice_out else 1)), np.float32)
-        self._planar = np.zeros((3, n_channels * max_block), np.float32)
+        self._max_block = max_block = engine.max_block
+        self._n_channels = settings.n_channels
+        self._in = np.zeros((max_block, engine.n_inputs), np.float32)
+        self._captured = self._in if source is None else np.zeros((max_block, len(settings.mic_in)), np.float32)
+        self._out = np.zeros((max_block, len(settings.outputs)), np.float32)
+        self._planar = np.zeros((3, max(engine.n_inputs, engine.n_outputs) * max_block), np.float32)
         self._views: dict[int, _Views] = {}
         self._gain, self._voice_gain = Ramp(0.0), Ramp(0.0)
         self._move_gain(1.0, 1e-3 * settings.fade_in_ms)
@@ -137,8 +157,18 @@ class Host:
 
     @property
     def latency_terms(self) -> dict[str, int]:
-        """Every term of the latency from input to output, in samples."""
+        """Every term of the music's latency from input to output, in samples."""
         return {**self.engine.latency_terms, **self.stream.latency_terms}
+
+    @property
+    def mic_latency(self) -> int:
+        """Samples from a microphone to the output: what the stream itself takes, and chains that may be late."""
+        own = max((mic.latency for mic in self.engine.mics), default=0)
+        return own + sum(self.stream.latency_terms.values())
+
+    def leaving(self, now_ns: int) -> int:
+        """The number of the source's sample that leaves the card at ``now_ns``; from any thread."""
+        return max(0, round(self.stream.leaving(now_ns)) - self.engine.latency)
 
     def set(self, plugin: str, parameter: str, value: float) -> None:
         """Move a parameter of the engine before the next block; from any thread.
@@ -159,32 +189,36 @@ class Host:
     def poll(self) -> bool:
         """Move one block through the engine if there is one; False when there was none. Never waits for a device."""
         stream = self.stream
-        ready = stream.readable if self.source is None else stream.writable
+        ready = stream.readable if stream.n_inputs else stream.writable
         if ready <= 0:
             return False
         started_ns = time.monotonic_ns()
         self._grant_wishes()
         views = self._view(min(ready, self._max_block))
-        if self.source is None:
-            n_samples = stream.read(views.interleaved)
-            if n_samples < len(views.interleaved):
+        if stream.n_inputs:
+            n_samples = stream.read(views.captured)
+            if n_samples < len(views.captured):
                 if not n_samples:
                     return False
                 views = self._view(n_samples)
-            np.copyto(views.planar, views.interleaved.T)
-        else:
-            self.source.read(views.planar)
-            np.copyto(views.interleaved, views.planar.T)
-        n_samples = len(views.interleaved)
+            np.copyto(views.captured_rows, views.captured.T)
+        if self.source is not None:
+            self.source.read(views.music)
+            np.copyto(views.fed, views.planar.T)
+        n_samples = len(views.fed)
         if self._recorder is not None:
-            self._recorder.write(views.interleaved)
+            self._recorder.write(views.fed)
         self.engine.process(views.planar, views.out, stream.dry_ns() - self._margin_ns)
         if views.voice is not None:
             np.copyto(views.voice_out, views.voice)
             kernels.ramp_gain(views.voice_out, views.voice_out, self._voice_gain.state)
             np.copyto(views.voice_columns, views.voice_out)
         kernels.ramp_gain(views.out, views.out, self._gain.state)
-        np.copyto(views.music_columns, views.out)
+        if (recording := self.recording) is not None:
+            recording.write(self.engine, views.out)
+        np.copyto(views.music_columns, views.out[: self._n_channels])
+        if views.more_columns.size:
+            np.copyto(views.more_columns, views.out[self._n_channels :])
         stream.write(views.interleaved_out)
         self.n_samples += n_samples
         self._count_load(n_samples, time.monotonic_ns() - started_ns)
@@ -228,20 +262,35 @@ class Host:
     def _view(self, n_samples: int) -> _Views:
         views = self._views.get(n_samples)
         if views is None:
-            n_channels = self._in.shape[1]
-            size = n_channels * n_samples
+            n_channels, n_inputs, n_outputs = self._n_channels, self.engine.n_inputs, self.engine.n_outputs
+            n_captured = self._captured.shape[1]
+            n_voice = self._out.shape[1] - n_outputs
             out = self._out[:n_samples]
+            planar = self._planar[0, : n_inputs * n_samples].reshape(n_inputs, n_samples)
             views = self._views[n_samples] = _Views(
-                interleaved=self._in[:n_samples],
-                planar=self._planar[0, :size].reshape(n_channels, n_samples),
-                out=self._planar[1, :size].reshape(n_channels, n_samples),
+                fed=self._in[:n_samples],
+                captured=self._captured[:n_samples],
+                captured_rows=planar[n_inputs - n_captured :],
+                planar=planar,
+                music=planar[:n_channels],
+                out=self._planar[1, : n_outputs * n_samples].reshape(n_outputs, n_samples),
                 voice=None if self._voice is None else self._voice[:, :n_samples],
-                voice_out=self._planar[2, :size].reshape(n_channels, n_samples),
+                voice_out=self._planar[2, : n_channels * n_samples].reshape(n_channels, n_samples),
                 interleaved_out=out,
                 music_columns=out[:, :n_channels].T,
-                voice_columns=out[:, n_channels:].T,
+                voice_columns=out[:, n_channels : n_channels + n_voice].T,
+                more_columns=out[:, n_channels + n_voice :].T,
             )
         return views
+
+
+def _check_channels(engine: Engine, settings: LiveSettings) -> None:
+    for what, wanted, given in (
+        ("microphones", engine.n_inputs - engine.n_channels, settings.mic_in),
+        ("further outputs", engine.n_outputs - engine.n_channels, settings.more_out),
+    ):
+        if wanted != len(given):
+            raise LiveError(f"the engine's {what} have {wanted} channels, the card gives them {given}: as many of each")
 
 
 def _hop(engine: Engine, block: int) -> int:
@@ -255,11 +304,12 @@ def _hop(engine: Engine, block: int) -> int:
 
 def _voice(engine: Engine) -> Block:
     """Where the engine leaves the voice of each block, in step with its output."""
-    names = list(engine.plugins)
+    path = {name: plugin for bus in (engine.music, engine.master) for name, plugin in bus.named()}
+    names = list(path)
     for index, name in enumerate(names):
-        voice = getattr(engine.plugins[name], "voice", None)
+        voice = getattr(path[name], "voice", None)
         if isinstance(voice, np.ndarray):
-            if late := [n for n in names[index + 1 :] if engine.plugins[n].latency]:
+            if late := [n for n in names[index + 1 :] if path[n].latency]:
                 raise LiveError(f"the voice cannot have channels of its own before plugins that delay: {late}")
             return voice
     raise LiveError(f"no plugin of the chain gives the voice alone: there are {', '.join(names) or 'none'}")

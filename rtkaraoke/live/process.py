@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import connection, get_context, resource_tracker
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from rtkaraoke.engine import Engine
     from rtkaraoke.live.host import Source
+    from rtkaraoke.plugins.protocol import PluginInfo
 
 TICK_S = 0.1
 RETRY_S = 1.0  #: between two looks for a device that went away
@@ -88,6 +90,9 @@ class LiveSession:
         self._connection: connection.Connection | None = None
         self._wishes: dict[tuple[str, ...], float] = {}
         self._status = LiveStatus(latency_budget_ms=settings.latency_budget_ms)
+        self._recording: tuple[Path, bool] | None = None
+        self._n_recordings = 0  # into how many files it has gone: one for each process
+        self._layout: tuple[PluginInfo, ...] = ()
         self._events: list[LiveEvent] = []
         self._started = threading.Event()
         self._stop = threading.Event()
@@ -126,9 +131,33 @@ class LiveSession:
         """Panic: silence within 20 ms and the prefill; or sound again."""
         self._wish(("mute",), float(muted))
 
-    def command(self, name: str, value: float = 0.0) -> None:
+    def command(self, name: str, value: float = 0.0, text: str = "") -> None:
         """Tell the source what to do, such as ``pause`` or ``seek``. What is wrong with it is told by an event."""
-        self._send(("source", name, value))
+        self._send(("source", name, value, text))
+
+    def record(self, path: Path | None, *, apart: bool = False) -> None:
+        """Keep what is heard in a new FLAC file, or end that. A recording that goes on is ended before.
+
+        Parameters
+        ----------
+        path : Path or None
+            None ends the recording.
+        apart : bool
+            Music and voices go to files of their own, ``NAME.music.flac`` and ``NAME.voices.flac``.
+
+        Notes
+        -----
+        What is wrong with it, and its end, is told by an event. Where the sound comes back after a device went away
+        it goes on in ``NAME.2.flac``.
+        """
+        with self._lock:
+            self._recording = None if path is None else (path, apart)
+            self._n_recordings = 0
+        self._record_on()
+
+    def layout(self) -> tuple["PluginInfo", ...]:
+        """Everything that :meth:`set` can reach, in the order of the signal; empty until the engine is prepared."""
+        return self._layout
 
     def status(self) -> LiveStatus:
         """The latest status, at most some 100 ms old while running."""
@@ -165,6 +194,17 @@ class LiveSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _record_on(self) -> None:
+        """Hand the recording that is wanted to the process, if there is one: to each a file of its own."""
+        with self._lock:
+            if self._connection is None:
+                return
+            path, apart = self._recording or (None, False)
+            self._n_recordings += 1
+            if path is not None and self._n_recordings > 1:
+                path = path.with_name(f"{path.stem}.{self._n_recordings}{path.suffix}")
+        self._send(("record", "" if path is None else str(path), apart))
 
     def _wish(self, target: tuple[str, ...], value: float) -> None:
         """Keep the wish for a process that comes after the present one, and tell the present one."""
@@ -241,6 +281,8 @@ class LiveSession:
                 self._status = content
                 if kind == "running":
                     self._begin(ours)
+            elif kind == "layout":
+                self._layout = content
             elif kind == "event":
                 self._tell(content)
             elif kind == "stopped":
@@ -257,6 +299,8 @@ class LiveSession:
             self._connection = ours
         for target, value in wishes:
             self._send((*target, value))
+        if self._recording is not None:
+            self._record_on()
         if again:
             self._tell(LiveEvent("resumed", "the sound is back"))
         self._started.set()

@@ -97,7 +97,7 @@ class RtmixerDevice:
     ) -> None:
         rtmixer = devices.import_rtmixer()
         latency = settings.block / choice.sample_rate
-        inputs, outputs = settings.channels_in, settings.channels_out + settings.voice_out
+        inputs, outputs = settings.inputs, settings.outputs
         common: dict[str, Any] = {
             "samplerate": choice.sample_rate,
             "blocksize": 0,  # whatever comes: a fixed size would add a buffer of that size
@@ -193,7 +193,7 @@ class RtmixerBackend:
     def open(self, settings: LiveSettings, prefill: int) -> AudioStream:
         """Open the devices; two streams with a drift corrector between them when there are two clocks."""
         choice = devices.choose(settings)
-        if not settings.channels_in:
+        if not settings.inputs:
             return DeviceStream(RtmixerDevice(choice, settings, prefill, capture=False, playback=True), prefill)
         if choice.two_clocks:
             from rtkaraoke.live.two_clocks import TwoClockStream

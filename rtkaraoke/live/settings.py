@@ -17,9 +17,13 @@ class LiveSettings:
     input, output : str, int or None
         Device by part of its name, by index, or the default.
     channels_in, channels_out : tuple of int
-        The card's channels to use, counted from 1. Empty ``channels_in``: nothing is recorded (``play``).
+        The card's channels of the music, counted from 1. Empty ``channels_in``: it comes from a source (``play``).
     voice_out : tuple of int
         Further output channels that get the voice alone; empty for none. As many as ``channels_out``.
+    mic_in : tuple of int
+        Input channels of the microphones, in the order of the engine's mics; none of the music's.
+    more_out : tuple of int
+        Output channels of the engine's further outputs, in their order.
     sample_rate : int or None
         In Hz; None takes the output device's own.
     block : int
@@ -46,6 +50,8 @@ class LiveSettings:
     channels_in: tuple[int, ...] = (1, 2)
     channels_out: tuple[int, ...] = (1, 2)
     voice_out: tuple[int, ...] = ()
+    mic_in: tuple[int, ...] = ()
+    more_out: tuple[int, ...] = ()
     sample_rate: int | None = None
     block: int = 128
     prefill: int = 512
@@ -61,6 +67,8 @@ class LiveSettings:
             ("channels_in", self.channels_in),
             ("channels_out", self.channels_out),
             ("voice_out", self.voice_out),
+            ("mic_in", self.mic_in),
+            ("more_out", self.more_out),
         ):
             if any(channel < 1 for channel in channels) or len(set(channels)) != len(channels):
                 raise LiveError(f"{name} {channels}: wanted different channels, counted from 1")
@@ -68,8 +76,17 @@ class LiveSettings:
             raise LiveError("no output channels: name at least one")
         if self.voice_out and len(self.voice_out) != len(self.channels_out):
             raise LiveError(f"voice_out {self.voice_out}: wanted as many channels as channels_out {self.channels_out}")
-        if set(self.voice_out) & set(self.channels_out):
-            raise LiveError(f"voice_out {self.voice_out} and channels_out {self.channels_out} share a channel")
+        for one, other in (
+            ("voice_out", "channels_out"),
+            ("more_out", "channels_out"),
+            ("more_out", "voice_out"),
+            ("mic_in", "channels_in"),
+        ):
+            if shared := set(getattr(self, one)) & set(getattr(self, other)):
+                raise LiveError(
+                    f"{one} {getattr(self, one)} and {other} {getattr(self, other)} share a channel "
+                    f"({', '.join(map(str, sorted(shared)))}): give each its own"
+                )
         if self.channels_in and len(self.channels_in) != len(self.channels_out):
             raise LiveError(
                 f"{len(self.channels_in)} input and {len(self.channels_out)} output channels: wanted as many of each"
@@ -85,3 +102,13 @@ class LiveSettings:
     def n_channels(self) -> int:
         """Channels of the music."""
         return len(self.channels_out)
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Every input channel, in the order of the stream: the music's, then the microphones'."""
+        return self.channels_in + self.mic_in
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Every output channel, in the order of the stream: the music's, the voice's, the further outputs'."""
+        return self.channels_out + self.voice_out + self.more_out

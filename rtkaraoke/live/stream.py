@@ -83,6 +83,10 @@ class DeviceStream(AudioStream):
         self._callbacks.observe(self._port.clock, time.monotonic_ns())
         return self._playback.dry_ns(self._callbacks, self.period)
 
+    def leaving(self, now_ns: int) -> float:
+        """The number of the output sample that leaves the card at ``now_ns``."""
+        return self._playback.leaving(self._callbacks, self._device.latency_out, now_ns)
+
     def update_counters(self) -> None:
         """Collect what the driver reported."""
         self._device.count_xruns(self.counters)

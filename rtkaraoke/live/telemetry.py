@@ -68,6 +68,13 @@ class LiveStatus:
     Levels in dB per channel since the last status; ``latency_terms`` in samples by name; ``load`` is the share of
     a hop's duration for which the worker was at work (1 = all of it), as p50, p99, p99.9 and max, ``step_ms`` the
     network's time per hop.
+
+    ``buses`` has ``peak_db`` and ``rms_db`` of each bus as it is mixed, of each output and of the ``master``, and of
+    microphones ``input_peak_db`` and ``input_rms_db`` as well; ``duck`` has ``gain_db`` (0 to -90), ``singing`` and
+    ``calibrating``, where there is a duck; ``voice`` the RMS levels ``found_db`` of the voice in the music and
+    ``removed_db`` of what is taken out. ``source`` is what the source tells of itself, with ``heard_s``, the song's
+    time that leaves the card at ``time_ns`` (``time.monotonic_ns``, which all processes share). ``recording`` is the
+    file being written, or empty.
     """
 
     state: State = "starting"
@@ -91,6 +98,12 @@ class LiveStatus:
     muted: bool = False
     drift_ppm: float | None = None
     source: dict[str, float] = field(default_factory=dict)
+    time_ns: int = 0
+    buses: dict[str, dict[str, float]] = field(default_factory=dict)
+    duck: dict[str, float] = field(default_factory=dict)
+    voice: dict[str, float] = field(default_factory=dict)
+    recording: str = ""
+    recorded_s: float = 0.0
     input: str = ""
     output: str = ""
 

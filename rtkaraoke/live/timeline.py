@@ -84,6 +84,16 @@ class Playback:
         """Device time of the first sample after those queued."""
         return self._origin.value + self._written
 
+    def leaving(self, clock: "CallbackClock", latency_out: int, now_ns: int) -> float:
+        """The number of the sample that leaves the card at ``now_ns``; from any thread.
+
+        ``latency_out`` is the driver's, behind the callback. Below 0 before the first.
+        """
+        count, time_ns = clock.sighting
+        if not count:
+            return float(-self._offset)
+        return clock.after(count, now_ns - time_ns) - latency_out - self._offset
+
     @property
     def queued(self) -> int:
         """Samples between now and the end of the queue; 0 while the action is being replaced."""
@@ -201,6 +211,7 @@ class CallbackClock:
         self._time_ns = 0.0
         self._least_ns = math.inf
         self._window_end_ns = 0.0
+        self.sighting = (0, 0.0)  #: count and time of the latest callback, for another thread
 
     def observe(self, clock: int, now_ns: int) -> float:
         """The time of the callback that brought the count to ``clock``; of no use before the first."""
@@ -219,11 +230,16 @@ class CallbackClock:
                 self._least_ns = math.inf
                 self._window_end_ns = now_ns + self.WINDOW_NS
         self._clock = clock
+        self.sighting = (clock, self._time_ns)
         return self._time_ns
 
     def position(self, clock: int, now_ns: int) -> float:
         """Device time between callbacks: ``clock`` at the time of its callback, growing since."""
-        return clock + (now_ns - self.observe(clock, now_ns)) / self._ns_per_sample
+        return self.after(clock, now_ns - self.observe(clock, now_ns))
+
+    def after(self, clock: int, ns: float) -> float:
+        """Device time ``ns`` nanoseconds after it was ``clock``."""
+        return clock + ns / self._ns_per_sample
 
     def time_of(self, samples_ahead: int) -> int:
         """When the callback comes that starts ``samples_ahead`` samples after the one last observed began, in ns."""

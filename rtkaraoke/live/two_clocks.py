@@ -142,6 +142,10 @@ class TwoClockStream(AudioStream):
         self._out_clock.observe(self._out_port.clock, self._now_ns())
         return self._playback.dry_ns(self._out_clock, self.period)
 
+    def leaving(self, now_ns: int) -> float:
+        """The number of the output sample that leaves the card at ``now_ns``."""
+        return self._playback.leaving(self._out_clock, self._sink.latency_out, now_ns)
+
     def update_counters(self) -> None:
         """Collect what both drivers reported."""
         self._source.count_xruns(self.counters)

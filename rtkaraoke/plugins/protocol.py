@@ -50,13 +50,13 @@ class Parameter:
 
 
 @runtime_checkable
-class Plugin(Protocol):
-    """Life cycle: ``prepare -> process -> reset -> close``. Nothing allocates after ``prepare``.
+class Adjustable(Protocol):
+    """A part of the engine with parameters: a plugin, the strip of a bus, the duck."""
 
-    Output must not depend on how the signal is cut into blocks.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is, such as ``gate``."""
+        ...
 
     @property
     def latency(self) -> int:
@@ -76,14 +76,6 @@ class Plugin(Protocol):
         """Move parameter ``name`` to ``value``, without a click. Raises :class:`PluginError`."""
         ...
 
-    def prepare(self, sample_rate: int, n_channels: int, max_block: int) -> None:
-        """Allocate everything for blocks ``(n_channels, up to max_block)`` at ``sample_rate`` Hz."""
-        ...
-
-    def process(self, block: Block, out: Block) -> None:
-        """Fill ``out`` from ``block``, same shape; they may be the same array. Realtime safe."""
-        ...
-
     def reset(self) -> None:
         """Forget the signal, keep the parameters."""
         ...
@@ -94,10 +86,50 @@ class Plugin(Protocol):
 
 
 @runtime_checkable
+class Plugin(Adjustable, Protocol):
+    """Life cycle: ``prepare -> process -> reset -> close``. Nothing allocates after ``prepare``.
+
+    Output must not depend on how the signal is cut into blocks. A plugin may have ``presets``: settings by name, each
+    a mapping of some of its parameters to values.
+    """
+
+    def prepare(self, sample_rate: int, n_channels: int, max_block: int) -> None:
+        """Allocate everything for blocks ``(n_channels, up to max_block)`` at ``sample_rate`` Hz."""
+        ...
+
+    def process(self, block: Block, out: Block) -> None:
+        """Fill ``out`` from ``block``, same shape; they may be the same array. Realtime safe."""
+        ...
+
+
+@runtime_checkable
 class DeadlineAware(Protocol):
     """A plugin that may wait for something, but not for long."""
 
     deadline_ns: int  #: until when (``time.monotonic_ns``) the next ``process`` may wait
+
+
+@runtime_checkable
+class Guided(Protocol):
+    """A plugin with a guide vocal, which may be taken out while someone sings."""
+
+    duck: NDArray[np.float32]  #: for each sample of the next block: 0 leaves the guide, -1 takes it out; made to stay
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """A part of a prepared engine, as the page, the command line and MIDI build their controls from it.
+
+    ``name`` is what :meth:`Engine.set` calls it and unique (``mic1.gate``), ``kind`` what it is (``gate``), ``bus``
+    where it stands: a bus, ``master`` or an output. ``latency`` in samples.
+    """
+
+    bus: str
+    name: str
+    kind: str
+    latency: int
+    parameters: tuple[Parameter, ...]
+    presets: Mapping[str, Mapping[str, float]]
 
 
 class Parameters:

@@ -5,32 +5,32 @@ mask is collected only when the first sample that needs it is due, one hop bound
 has the time between two blocks to itself, and every partition of the input gives the same bits::
 
     block ─► hops ─► analysis ─► submit ··· collect ─► mask x spectrum ─► synthesis = voice
-       └───► delay of 2 hops + look-ahead ────────────────────────────► dry_gain x delayed + voice_gain x voice
+       └───► delay of 2 hops + look-ahead ───────────────────────────► dry gain x delayed + voice gain x voice
 
-The gains are 1 and ``level - 1`` for music with the voice at ``level``, 0 and 1 for the voice alone.
+The gains are those of :class:`~rtkaraoke.plugins.voice_mix.VoiceMix`.
 """
 
 import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtkaraoke.dsp import kernels
-from rtkaraoke.dsp.dynamics import Ramp, db_to_gain
 from rtkaraoke.dsp.stft import StreamingStft
 from rtkaraoke.errors import PluginError
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.batched import BatchedMask
 from rtkaraoke.masks.centre import CentreMask, CentreNetwork
 from rtkaraoke.masks.deadline import FED, FRESH, DecisionLog, HoldPolicy
-from rtkaraoke.masks.protocol import BIAS_RANGE, STRENGTH_RANGE, Mask, MaskNetwork, Spectrum
+from rtkaraoke.masks.protocol import Mask, MaskNetwork, Spectrum
 from rtkaraoke.masks.runner import NO_DEADLINE, BlockingRunner, MaskRunner, ReplayRunner, StepTimes, ThreadedRunner
-from rtkaraoke.plugins.protocol import Block, Parameter, Parameters
+from rtkaraoke.plugins.protocol import Block, Parameters
+from rtkaraoke.plugins.voice_mix import FALLBACKS, REMOVED_DB, VoiceLevels, VoiceMix, declared
 
-REMOVED_DB = -90.0  #: a vocal level this low is none at all
-RAMP_S = 0.03  #: a change of level takes this long
+__all__ = ["FALLBACKS", "REMOVED_DB", "VocalRemover"]
+
 AVERAGE_S = 2.0  #: time constant of the average mask
-FALLBACKS = ("mixture", "centre", "average")
 
 
 class VocalRemover(Parameters):
@@ -56,6 +56,9 @@ class VocalRemover(Parameters):
         Until when (``time.monotonic_ns``) the next block may wait for a mask. The engine sets it.
     voice : ndarray, float32 ``(channel, max_block)``
         The voice alone, for the samples of the last block.
+    duck : ndarray, float32 ``(max_block,)``
+        How much of the voice at its level is left in each sample of the next block: 0 all, -1 nothing. The engine
+        fills it while somebody sings.
     decisions : DecisionLog
         What became of each hop.
 
@@ -81,27 +84,7 @@ class VocalRemover(Parameters):
         if threaded and replay is not None:
             raise PluginError("a replay waits for every mask: it cannot be threaded")
         info = network.info
-        super().__init__(
-            [
-                Parameter("vocals", "dB", REMOVED_DB, 0.0, REMOVED_DB, "level of the voice; the lowest is none"),
-                Parameter("strength", "", *STRENGTH_RANGE, info.strength, "slope of the mask's logit"),
-                Parameter("bias", "", *BIAS_RANGE, info.bias, "bias of the mask's logit: above 0 removes more"),
-                Parameter("alpha", "", 0.0, 1.0, info.alpha, "confidence threshold of a binary mask; 0 keeps it soft"),
-                Parameter("theta", "", 0.0, 1.0, info.theta, "floor under which the mask is 0"),
-                Parameter("smoothing", "ms", 0.0, 500.0, 0.0, "time constant of the mask's average over time"),
-                Parameter("solo", "", 0, 1, 0, "the voice alone", ("off", "on")),
-                Parameter("bypass", "", 0, 1, 0, "the input, delayed", ("off", "on")),
-                Parameter(
-                    "fallback",
-                    "",
-                    0,
-                    len(FALLBACKS) - 1,
-                    FALLBACKS.index(fallback),
-                    "what stands in when masks stay away",
-                    FALLBACKS,
-                ),
-            ]
-        )
+        super().__init__(declared(info, fallback))
         self.network = network
         self.deadline_ns = NO_DEADLINE
         self.decisions = DecisionLog()
@@ -111,9 +94,8 @@ class VocalRemover(Parameters):
         self._on_thread_start = on_thread_start
         self._geometry = info.geometry
         self._runner: MaskRunner | None = None
-        self._dry_gain = Ramp(1.0)
-        self._voice_gain = Ramp(-1.0)
-        self._ramp_samples = 0
+        self._mix = VoiceMix()
+        self.duck: NDArray[np.float32] = np.zeros(0, np.float32)
         self._smoothing = 0.0
         self._fill = self._delay_at = self._newest = 0
         self._submitted = self._was_fed = False
@@ -134,6 +116,10 @@ class VocalRemover(Parameters):
         """What the network last failed with on its thread, if it did."""
         return self._runner.error if isinstance(self._runner, ThreadedRunner) else None
 
+    def read_voice(self) -> VoiceLevels:
+        """How much voice was found and taken out since the last call."""
+        return self._mix.read()
+
     @property
     def counters(self) -> dict[str, int]:
         """Hops since the last reset: all, late, not seen by the network, with a held mask, with the fallback."""
@@ -148,7 +134,7 @@ class VocalRemover(Parameters):
     def set(self, name: str, value: float) -> None:
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
         super().set(name, value)
-        self._move_gains(self._ramp_samples)
+        self._mix.move(self.get)
         if name == "smoothing":
             self._update_smoothing()
 
@@ -187,7 +173,8 @@ class VocalRemover(Parameters):
         mask_shape = (n_channels, geometry.n_bins)
         self._held, self._smoothed, self._average, self._used = (np.zeros(mask_shape, np.float32) for _ in range(4))
         self._average_weight = 1 - math.exp(-geometry.hop_s / AVERAGE_S)
-        self._ramp_samples = round(RAMP_S * sample_rate)
+        self._mix.prepare(sample_rate)
+        self.duck = np.zeros(max_block, np.float32)
         self._update_smoothing()
         self.reset()
 
@@ -195,6 +182,8 @@ class VocalRemover(Parameters):
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
         hop, n_samples = self._geometry.hop, block.shape[1]
         history_start = self._geometry.window - hop
+        mix = self._mix
+        mix.n_values += block.size
         start = 0
         while start < n_samples:
             if self._fill == 0 and self._submitted:
@@ -211,8 +200,11 @@ class VocalRemover(Parameters):
                 self._stft.history,
                 history_start + self._fill,
                 self._voice_hop,
-                self._dry_gain.state,
-                self._voice_gain.state,
+                mix.dry_gain.state,
+                mix.voice_gain.state,
+                mix.guide_gain.state,
+                self.duck,
+                mix.energies,
             )
             start += run
             self._fill += run
@@ -237,7 +229,8 @@ class VocalRemover(Parameters):
         self._submitted = self._was_fed = False
         self.n_hops = self.n_late = self.n_skipped = self.n_held = self.n_fallback = 0
         self.decisions.drain()
-        self._move_gains(0)
+        self._mix.reset(self.get)
+        self.duck.fill(0.0)
 
     def close(self) -> None:
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
@@ -299,17 +292,6 @@ class VocalRemover(Parameters):
         self.n_held += not fresh and weight == 1.0
         self.n_fallback += weight < 1.0
         self.decisions.append(FED * self._was_fed | FRESH * fresh)
-
-    def _move_gains(self, n_samples: int) -> None:
-        level = 0.0 if self.get("vocals") <= REMOVED_DB else db_to_gain(self.get("vocals"))
-        if self.get("bypass") >= 0.5:
-            dry, voice = 1.0, 0.0
-        elif self.get("solo") >= 0.5:
-            dry, voice = 0.0, 1.0
-        else:
-            dry, voice = 1.0, level - 1.0
-        self._dry_gain.move(dry, n_samples)
-        self._voice_gain.move(voice, n_samples)
 
     def _update_smoothing(self) -> None:
         smoothing_s = 1e-3 * self.get("smoothing")

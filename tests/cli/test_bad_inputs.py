@@ -187,12 +187,12 @@ def test_bad_input_is_refused(
 def test_a_full_disk_is_told_and_nothing_stays(materials: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from rtkaraoke.files import writer
 
-    class FullDisk(writer._Sink):
+    class FullDisk(writer.Sink):
         def write(self, data: bytes) -> int:
             self.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return len(data)
 
-    monkeypatch.setattr(writer, "_Sink", FullDisk)
+    monkeypatch.setattr(writer, "Sink", FullDisk)
     monkeypatch.chdir(materials)
     before = disk(materials)
     answer = run("render", "song.wav", "out.flac", "--model", "centre")

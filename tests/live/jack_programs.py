@@ -83,6 +83,28 @@ def impulse(prefill):
     }
 
 
+def microphone(prefill):
+    """Where an impulse into a microphone comes back, while music of a source goes through the shipped network."""
+    settings = LiveSettings(prefill=int(prefill), mic_in=(1,), **(JACK | {"channels_in": ()}))
+    signal = np.zeros((RATE // 2, 2), np.float32)
+    signal[[1000, 9000, 17_000], 0] = 0.75
+    with LiveSession(settings, engines.night, source_factory=engines.Hum) as session:
+        status = session.start()
+        recorded = Loopback(signal, RATE).finish()
+        later = session.status()
+    sent, back = np.flatnonzero(recorded[:, 0] == 0.75), np.flatnonzero(recorded[:, 2] > 0.5)
+    return {
+        "measured": (back - sent).tolist() if len(back) == len(sent) else [len(back)],
+        "music": float(np.abs(recorded[RATE // 2 :, 2]).max()),
+        "music_latency": status.latency,
+        "hops": later.hops["hops"] - later.hops["late"],
+        "realtime": status.realtime,
+        "layout": [part.name for part in session.layout()],
+        "heard_s": later.source["heard_s"],
+        "levels": later.buses["mic1"],
+    }
+
+
 def stall(prefill):
     """A worker held up for 0.3 s: what was lost, as counted within and as heard outside."""
     settings = LiveSettings(prefill=int(prefill), realtime=False, **JACK)

@@ -182,7 +182,7 @@ class Tone:
         self.left -= n_samples
         return n_samples
 
-    def command(self, name, value):
+    def command(self, name, value, text=""):
         pass
 
     def close(self):

@@ -88,6 +88,24 @@ def test_an_impulse_shows_the_declared_latency(quick_server, prefill, latency, l
     pytest.fail(f"declared {latency}, measured {found['measured']}")
 
 
+def test_an_impulse_into_the_microphone_waits_for_prefill_and_card_and_not_for_the_network(quick_server):
+    """At period 128 and prefill 256: 384 samples, 8.7 ms."""
+    for _ in range(ATTEMPTS):
+        found = run(quick_server, "microphone", 256)
+        if not found["realtime"]:
+            pytest.skip("no permission for real-time priority: the prefill was raised")
+        if found["measured"] == [384] * 3:
+            break
+    else:
+        pytest.fail(f"384 samples are declared, measured {found['measured']}")
+    assert found["music_latency"] == 896
+    assert found["music"] > 0.05
+    assert found["hops"] > 0
+    assert found["heard_s"] > 0.5
+    assert found["layout"][:4] == ["vocal_remover", "music", "mic1.gain", "mic1"]
+    assert found["levels"].keys() == {"input_peak_db", "input_rms_db", "peak_db", "rms_db"}
+
+
 def test_a_stall_is_counted_to_the_sample_and_leaves_the_latency(calm_server):
     found = run_in_time(calm_server, "stall", 4096)
     assert found["wrong"] == found["silent_heard"] == found["xruns"]["silent_output"] > 4096

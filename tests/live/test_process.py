@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from rtkaraoke.errors import DeviceError, LatencyBudgetError, LiveError
 from rtkaraoke.live.process import LiveSession
@@ -81,10 +82,89 @@ def test_a_source_is_told_and_tells(session):
     )
     run.start()
     run.command("seek", 12.5)
-    run.command("fly")
+    run.command("fly", text="away")
     until(lambda: run.status().source.get("seek") == 12.5)
     assert run.status().source["sample_rate"] == 44_100
-    assert "cannot fly" in until(run.events)[0].text
+    assert "cannot fly away" in until(run.events)[0].text
+
+
+def test_the_song_s_time_that_is_heard_goes_on_with_the_clock(session):
+    run = session(
+        passthrough, LiveSettings(channels_in=(), prefill=8192, realtime=False), source_factory=ticking.Silence
+    )
+    run.start()
+    first = until(lambda: s if (s := run.status()).source["heard_s"] > 0 else None)
+    later = until(lambda: s if (s := run.status()).source["heard_s"] > first.source["heard_s"] + 0.5 else None)
+    elapsed_s = 1e-9 * (later.time_ns - first.time_ns)
+    assert later.source["heard_s"] - first.source["heard_s"] == pytest.approx(elapsed_s, abs=0.1)
+    assert later.time_ns <= time.monotonic_ns()
+    assert later.source["heard_s"] < later.n_samples / later.sample_rate
+
+
+SINGING = LiveSettings(channels_in=(), mic_in=(1,), prefill=8192, realtime=False, fade_in_ms=0.0)
+
+
+@pytest.fixture
+def karaoke(session):
+    """A session with a microphone that hears a constant of -12 dB, and silent music."""
+    run = session(ticking.singing, SINGING, source_factory=ticking.Silence)
+    assert run.layout() == ()
+    run.start()
+    return run
+
+
+def test_a_session_shows_everything_that_can_be_set_and_how_loud_it_is(karaoke):
+    names = [part.name for part in karaoke.layout()]
+    assert names == ["vocal_remover", "music", "mic1.gain", "mic1", "duck", "limiter"]
+    for part in karaoke.layout():
+        for parameter in part.parameters:
+            karaoke.set(part.name, parameter.name, parameter.default)
+    karaoke.set("mic1", "level", -6.0)
+    status = until(lambda: s if (s := karaoke.status()).parameters.get("mic1.level") == -6.0 else None)
+    assert "mic1.gain.bypass" in status.parameters
+    status = until(lambda: s if (s := karaoke.status()).buses["mic1"]["peak_db"] < -17 else None)
+    assert status.buses["mic1"] == pytest.approx(
+        {"input_peak_db": -12.04, "input_rms_db": -12.04, "peak_db": -18.04, "rms_db": -18.04}, abs=0.01
+    )
+    assert status.buses["music"]["peak_db"] == status.voice["found_db"] == status.voice["removed_db"] == -120.0
+    assert status.input_peak_db == (-120.0, -120.0)
+    until(lambda: karaoke.status().duck["singing"] == 0.0)  # a constant is no voice, its beginning may be
+    assert karaoke.events() == []
+
+
+def test_a_calibration_is_told_when_it_is_done(karaoke):
+    until(lambda: karaoke.status().n_samples > 20_000)
+    until(lambda: karaoke.status().duck["singing"] == 0.0)
+    karaoke.set("duck", "calibrate", 1.0)
+    until(lambda: karaoke.status().duck["calibrating"])
+    events = until(karaoke.events)
+    assert "the duck is calibrated: threshold -" in events[0].text
+    until(lambda: karaoke.status().parameters["duck.threshold"] < -50.0)
+
+
+def test_a_session_records_while_it_runs(karaoke, tmp_path):
+    def recording(name):
+        status = karaoke.status()
+        return status.recording == str(tmp_path / name) and status.recorded_s > 0.3
+
+    karaoke.record(tmp_path / "first.flac")
+    until(lambda: recording("first.flac"))
+    karaoke.record(tmp_path / "second.flac", apart=True)
+    assert f"to {tmp_path / 'first.flac'}" in until(karaoke.events)[0].text
+    until(lambda: recording("second.flac"))
+    karaoke.record(None)
+    assert "second.flac" in until(karaoke.events)[0].text
+    until(lambda: karaoke.status().recording == "")
+    karaoke.record(tmp_path / "first.flac")
+    event = until(karaoke.events)[0]
+    assert (event.kind, "exists already" in event.text) == ("error", True)
+    karaoke.record(tmp_path / "third.flac")
+    until(lambda: recording("third.flac"))
+    karaoke.stop()
+    for name, peak in (("first", 0.25), ("second.music", 0.0), ("second.voices", 0.25), ("third", 0.25)):
+        recorded, _ = soundfile.read(tmp_path / f"{name}.flac", dtype="float32")
+        assert len(recorded) > 0.3 * 44_100
+        assert np.abs(recorded).max() == peak
 
 
 def test_a_prefill_that_the_card_s_blocks_exceed_is_told_once(session):
@@ -181,6 +261,22 @@ def test_reconnect_waits_for_the_card_and_restores_the_wishes(session, tmp_path)
     assert run.error is None
     assert (tmp_path / "in.f32").stat().st_size
     assert list(tmp_path.glob("in.*.f32"))
+
+
+def test_a_recording_goes_on_in_another_file_when_the_card_is_back(session, tmp_path):
+    run = session(ticking.singing, SINGING, source_factory=ticking.Silence, reconnect=True)
+    run.record(tmp_path / "night.flac")  # before the start: it begins with the sound
+    run.start()
+    until(lambda: run.status().recorded_s > 0.2)
+    (tmp_path / "killed").touch()
+    until(lambda: run.status().state == "waiting")
+    (tmp_path / "killed").unlink()
+    until(lambda: run.status().recording.endswith("night.2.flac") and run.status().recorded_s > 0.2)
+    run.record(None)
+    until(lambda: run.status().recording == "")
+    run.stop()
+    for name in ("night.flac", "night.2.flac"):
+        assert soundfile.info(tmp_path / name).frames > 0.2 * 44_100
 
 
 def test_stop_ends_the_wait_for_a_card(session, tmp_path):

@@ -3,11 +3,18 @@
 import os
 import time
 
+import numpy as np
+
+from rtkaraoke.buses import Mic, Send
 from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.masks.centre import CentreNetwork
 from rtkaraoke.masks.models import load_model
 from rtkaraoke.masks.protocol import Mask, MaskModel, Spectrum
+from rtkaraoke.plugins.duck import Duck
 from rtkaraoke.plugins.gain import Gain
+from rtkaraoke.plugins.limiter import Limiter
+from rtkaraoke.plugins.protocol import Block
+from rtkaraoke.plugins.vocal_remover import VocalRemover
 
 
 def passthrough() -> Engine:
@@ -26,6 +33,38 @@ MODEL_VARIABLE = "RTKARAOKE_TEST_MODEL"  #: the file of :func:`from_file`
 def from_file() -> Engine:
     """The default chain with the network of an ONNX file, waiting for every mask."""
     return music_engine(load_model(os.environ[MODEL_VARIABLE], "cpu"))
+
+
+def night() -> Engine:
+    """The shipped network on a thread of its own, and a microphone with a chain."""
+    remover = VocalRemover(load_model("live", "cpu"), threaded=True)
+    return Engine([remover], [Limiter()], mics=[Mic("mic1", [Gain()])], sends=[Send("reverb", [Gain()])], duck=Duck())
+
+
+class Hum:
+    """A source: a quiet tone without an end, which says of which second its samples are."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self.status: dict[str, float] = {}
+
+    def prepare(self, sample_rate: int, n_channels: int) -> None:
+        self._rate = sample_rate
+
+    def read(self, out: Block) -> int:
+        n_samples = out.shape[1]
+        out[:] = 0.1 * np.sin(2 * np.pi * 441 / self._rate * (self._at + np.arange(n_samples)))
+        self._at += n_samples
+        return n_samples
+
+    def command(self, name: str, value: float, text: str = "") -> None:
+        pass
+
+    def heard_s(self, sample: int) -> float:
+        return sample / self._rate
+
+    def close(self) -> None:
+        pass
 
 
 class _Slow:

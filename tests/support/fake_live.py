@@ -22,8 +22,7 @@ class FakeLive:
         self.settings = LiveSettings(
             **{"fade_in_ms": 0.0, "prefill": 512, **({} if signal is not None else {"channels_in": ()}), **settings}
         )
-        outputs = len(self.settings.channels_out) + len(self.settings.voice_out)
-        self.device = FakeDevice(signal, outputs, period=period)
+        self.device = FakeDevice(signal, len(self.settings.outputs), period=period)
         engine.prepare(44_100, self.settings.n_channels, MAX_BLOCK)
         self.stream = DeviceStream(self.device, self.settings.prefill)
         self.host = Host(engine, self.stream, self.settings, source)

@@ -9,21 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
+from rtkaraoke.buses import Mic
 from rtkaraoke.engine import Engine
 from rtkaraoke.errors import DeviceError
 from rtkaraoke.live.backend import AudioStream
 from rtkaraoke.live.fake_backend import FakeDevice
 from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.live.stream import DeviceStream
+from rtkaraoke.masks.centre import CentreNetwork
+from rtkaraoke.plugins.duck import Duck
 from rtkaraoke.plugins.gain import Gain
+from rtkaraoke.plugins.limiter import Limiter
+from rtkaraoke.plugins.vocal_remover import VocalRemover
 
 RATE = 44_100
 
 
 class _TickingDevice(FakeDevice):
     def __init__(self, folder: Path, settings: LiveSettings) -> None:
-        signal = np.full((60 * RATE, len(settings.channels_in)), 0.25, np.float32) if settings.channels_in else None
-        super().__init__(signal, settings.n_channels, sample_rate=RATE, period=441)
+        signal = np.full((60 * RATE, len(settings.inputs)), 0.25, np.float32) if settings.inputs else None
+        super().__init__(signal, len(settings.outputs), sample_rate=RATE, period=441)
         self._folder = folder
 
     def start(self) -> None:
@@ -90,6 +95,12 @@ def fragile() -> Engine:
     return Engine([Fragile()])
 
 
+def singing() -> Engine:
+    """A microphone beside the music, and a duck."""
+    remover = VocalRemover(CentreNetwork())
+    return Engine([remover], [Limiter()], mics=[Mic("mic1", [Gain()])], duck=Duck())
+
+
 def unwilling() -> Engine:
     raise ValueError("no engine today")
 
@@ -107,10 +118,13 @@ class Silence:
         out[:] = 0
         return out.shape[1]
 
-    def command(self, name: str, value: float) -> None:
+    def command(self, name: str, value: float, text: str = "") -> None:
         if name != "seek":
-            raise DeviceError(f"cannot {name}")
+            raise DeviceError(f"cannot {name} {text}".strip())
         self._told[name] = value
+
+    def heard_s(self, sample: int) -> float:
+        return sample / RATE
 
     @property
     def status(self) -> dict[str, float]:

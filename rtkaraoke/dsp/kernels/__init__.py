@@ -76,22 +76,42 @@ def ramp_gain(block, out, gain):
 
 @njit(
     "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], int64, int64, float32[:, ::1], int64,"
-    " float32[:, ::1], int64, float32[:, ::1], float64[::1], float64[::1])",
+    " float32[:, ::1], int64, float32[:, ::1], float64[::1], float64[::1], float64[::1], float32[::1], float64[::1])",
     nogil=True,
     cache=True,
 )
-def mix_hop(block, out, voice_out, start, run, delay, delay_at, history, history_at, voice, dry_gain, voice_gain):
+def mix_hop(
+    block,
+    out,
+    voice_out,
+    start,
+    run,
+    delay,
+    delay_at,
+    history,
+    history_at,
+    voice,
+    dry_gain,
+    voice_gain,
+    guide_gain,
+    duck,
+    energies,
+):
     """Samples ``start`` to ``start + run`` of a block, all within one hop.
 
     The input enters the ``delay`` ring at ``delay_at`` and the analysis ``history`` at ``history_at``; what leaves the
     ring is the music that belongs to ``voice[:, history_at - (window - hop):]``:
-    ``out = dry_gain x delayed + voice_gain x voice``. With gains 1 and 0 the delayed input is copied, bit for bit. NaN
-    and Inf count as 0.
+    ``out = dry_gain x delayed + (voice_gain + guide_gain x duck) x voice``. With gains 1 and 0 the delayed input is
+    copied, bit for bit. ``duck`` holds a value for each sample of the block: 0 changes nothing, -1 takes all of
+    ``guide_gain`` away. ``energies`` gathers the sums of squares of the voice and of the voice in the output. NaN and
+    Inf count as 0.
     """
     voice_at = history_at - (history.shape[1] - voice.shape[1])
+    found, mixed_in = energies[0], energies[1]
     for i in range(run):
         dry = np.float32(next_gain(dry_gain))
         wet = np.float32(next_gain(voice_gain))
+        wet += np.float32(next_gain(guide_gain)) * duck[start + i]
         for channel in range(block.shape[0]):
             sample = block[channel, start + i]
             if not math.isfinite(sample):
@@ -103,8 +123,12 @@ def mix_hop(block, out, voice_out, start, run, delay, delay_at, history, history
             voice_out[channel, start + i] = singer
             mixed = dry * delayed
             if wet != 0:
-                mixed += wet * singer
+                added = wet * singer
+                mixed += added
+                mixed_in += added * added
+            found += singer * singer
             out[channel, start + i] = mixed
+    energies[0], energies[1] = found, mixed_in
 
 
 @njit(
@@ -227,3 +251,52 @@ def centre_mask(spectrum, mask, lowest, highest, most):
                 likeness = np.float32(2.0) * common / energy
                 mask[0, k] = most * likeness * likeness
                 mask[1, k] = mask[0, k]
+
+
+@njit("void(float32[:, ::1], float32[:, ::1], float64[:, :, ::1], float64[:, ::1])", nogil=True, cache=True)
+def mix_into(block, out, gains, meter):
+    """``out += gains x block``: a matrix ``(out channel, block channel, 3)`` of linear ramps.
+
+    ``meter`` ``(out channel, 2)`` gathers peak and sum of squares of what is added. Where one input channel feeds an
+    output channel with the gain 1 its bits are added as they are.
+    """
+    for to in range(out.shape[0]):
+        peak, energy = meter[to, 0], meter[to, 1]
+        for i in range(block.shape[1]):
+            value = np.float32(0.0)
+            for channel in range(block.shape[0]):
+                factor = np.float32(next_gain(gains[to, channel]))
+                if factor != 0:
+                    value += factor * block[channel, i]
+            out[to, i] += value
+            peak = max(peak, abs(value))
+            energy += value * value
+        meter[to, 0], meter[to, 1] = peak, energy
+
+
+@njit("void(float32[:, ::1], float32[:, ::1], int64, float32[:, ::1])", nogil=True, cache=True)
+def delay_into(block, ring, at, out):
+    """``out`` = ``block`` as it was ``ring.shape[1]`` samples ago; ``at`` is where the ring stands."""
+    size = ring.shape[1]
+    for channel in range(block.shape[0]):
+        here = at
+        for i in range(block.shape[1]):
+            sample = block[channel, i]
+            out[channel, i] = ring[channel, here]
+            ring[channel, here] = sample
+            here += 1
+            if here == size:
+                here = 0
+
+
+@njit("void(float32[:, ::1], float32[:, ::1], float64[::1])", nogil=True, cache=True)
+def fade_between(dry, wet, gain):
+    """Move ``wet`` in place to ``dry + gain x (wet - dry)`` along a ramp; gains of 0 and 1 copy the bits."""
+    for i in range(dry.shape[1]):
+        share = np.float32(next_gain(gain))
+        if share == np.float32(0.0):
+            for channel in range(dry.shape[0]):
+                wet[channel, i] = dry[channel, i]
+        elif share != np.float32(1.0):
+            for channel in range(dry.shape[0]):
+                wet[channel, i] = dry[channel, i] + share * (wet[channel, i] - dry[channel, i])
