@@ -1,4 +1,4 @@
-"""Child processes: started where none is allowed, deaf to Ctrl-C from their first instruction, and ended for certain."""
+"""Child processes: started where none is allowed, deaf to Ctrl-C from the first instruction on, ended for certain."""
 
 import signal
 import sys

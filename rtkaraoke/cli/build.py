@@ -45,15 +45,16 @@ def engine(
         For a plugin, parameter or value that cannot be, naming the preset's line or the option.
     """
     from rtkaraoke.engine import Engine
+    from rtkaraoke.plugins.hosting.names import is_external
     from rtkaraoke.plugins.registry import create_plugin, plugin_names
     from rtkaraoke.plugins.vocal_remover import VocalRemover
 
     def create(name: str) -> "Plugin":
         if name == VocalRemover.name:
             return VocalRemover(loaded, threaded=threaded, replay=replay, on_thread_start=on_thread_start)
-        if name not in plugin_names():
+        if name not in plugin_names() and not is_external(name):
             raise PluginError(f"no plugin {name!r}: there are {', '.join((VocalRemover.name, *plugin_names()))}")
-        return create_plugin(name)
+        return create_plugin(name, on_thread_start)
 
     config = settings.config
     chains = {}

@@ -212,10 +212,11 @@ class _Run:
             )
 
     def _tell_notes(self) -> None:
-        """Pass on, once each, what the network or the recorder have to say."""
+        """Pass on, once each, what plugins, their networks or the recorder have to say."""
         notes: list[str] = []
         for plugin in self._engine.plugins.values():
             notes += getattr(getattr(plugin, "network", None), "notes", [])
+            notes += getattr(plugin, "notes", [])
             if error := getattr(plugin, "error", None):
                 notes.append(f"{plugin.name}: {error}")
         if self._recorder is not None and self._recorder.error:

@@ -14,6 +14,9 @@ from queue import SimpleQueue
 from socket import socket
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rtkaraoke.errors import RtkaraokeError
 from rtkaraoke.plugins.hosting.exchange import SLOTS, Description, Exchange, Preparation
 from rtkaraoke.plugins.protocol import Parameter, Plugin
@@ -93,12 +96,10 @@ def _serve(plugin: Plugin, names: tuple[str, ...], values: tuple[float, ...], ex
         for _ in range(n_blocks):
             slot = exchange.slots[turn % SLOTS]
             turn += 1
-            for index, value in enumerate(slot.values):
-                if value != known[index]:
-                    known[index] = float(value)
-                    plugin.set(names[index], known[index])
             if slot.reset[0]:
+                _move(plugin, names, known, slot.values[0])
                 plugin.reset()
+            _move(plugin, names, known, slot.values[1])
             plugin.process(slot.sent, out)
             slot.returned[:] = out
             exchange.done[0] = turn
@@ -111,6 +112,14 @@ def _wait(wire: socket, arrived: bytearray) -> int:
         return wire.recv_into(arrived)
     except OSError:
         return 0
+
+
+def _move(plugin: Plugin, names: tuple[str, ...], known: list[float], values: NDArray[np.float64]) -> None:
+    """Set the parameters whose value is not the ``known`` one."""
+    for index, value in enumerate(values):
+        if value != known[index]:
+            known[index] = float(value)
+            plugin.set(names[index], known[index])
 
 
 class _Watch:

@@ -44,8 +44,8 @@ class Slot:
     ----------
     reset : ndarray, int64 ``(1,)``
         1 when the plugin is to forget the signal before this block.
-    values : ndarray, float64 ``(parameter,)``
-        Every parameter's target from this block on.
+    values : ndarray, float64 ``(2, parameter)``
+        Every parameter's target: when the signal is forgotten, and from this block on.
     sent, returned : ndarray, float32 ``(channel, block)``
         The plugin's input, and its output.
     """
@@ -55,8 +55,8 @@ class Slot:
     def __init__(self, data: memoryview, offset: int, n_channels: int, block: int, n_parameters: int) -> None:
         signal = _padded(4 * n_channels * block)
         self.reset: NDArray[np.int64] = np.ndarray((1,), np.int64, data, offset)
-        self.values: NDArray[np.float64] = np.ndarray((n_parameters,), np.float64, data, offset + 8)
-        offset += _padded(8 + 8 * n_parameters)
+        self.values: NDArray[np.float64] = np.ndarray((2, n_parameters), np.float64, data, offset + 8)
+        offset += _padded(8 + 16 * n_parameters)
         self.sent: Block = np.ndarray((n_channels, block), np.float32, data, offset)
         self.returned: Block = np.ndarray((n_channels, block), np.float32, data, offset + signal)
 
@@ -81,7 +81,7 @@ class Exchange:
     """
 
     def __init__(self, n_channels: int, block: int, n_parameters: int, name: str | None = None) -> None:
-        size = _padded(8 + 8 * n_parameters) + 2 * _padded(4 * n_channels * block)
+        size = _padded(8 + 16 * n_parameters) + 2 * _padded(4 * n_channels * block)
         if name is None:
             self._memory = SharedMemory(create=True, size=_LINE + SLOTS * size)
         else:
@@ -89,6 +89,7 @@ class Exchange:
         self.name = self._memory.name
         self._linked = name is None
         data = self._memory.buf
+        assert data is not None
         self.done: NDArray[np.int64] = np.ndarray((1,), np.int64, data)
         self.slots = [Slot(data, _LINE + index * size, n_channels, block, n_parameters) for index in range(SLOTS)]
 

@@ -81,10 +81,16 @@ class External(Parameters):
         self._can_bypass = BYPASS.name not in self._index
         super().__init__([*description.parameters, *([BYPASS] if self._can_bypass else [])])
         self._wanted = np.array([self.get(name) for name in self._index], np.float64)
+        self._at_reset = self._wanted.copy()
         self._block = block
         self._inner_latency = 0
         self._sample_rate = 0
         self.deadline_ns = NO_DEADLINE
+        self._asked: Hosted | None = None  # who has the block that is due next, and which one that is
+        self._asked_for = 0
+        self._fill = 0  # of the block that is being gathered
+        self._submitted = self._forget = False
+        self._wet = True
         self.n_late = self.n_skipped = self.n_dry = 0
 
     @property
@@ -175,8 +181,8 @@ class External(Parameters):
         self._fill = 0
         self._submitted = False
         self._forget = True
-        self._asked: Hosted | None = None
-        self._asked_for = 0
+        np.copyto(self._at_reset, self._wanted)
+        self._asked = None
         self._wet = not self._bypassed
         self.n_late = self.n_skipped = self.n_dry = 0
 
@@ -205,7 +211,8 @@ class External(Parameters):
             return
         slot = hosted.exchange.slots[hosted.n_sent % SLOTS]
         np.copyto(slot.sent, self._clean)
-        np.copyto(slot.values, self._wanted)
+        np.copyto(slot.values[0], self._at_reset)
+        np.copyto(slot.values[1], self._wanted)
         slot.reset[0] = self._forget
         self._forget = False
         hosted.send()

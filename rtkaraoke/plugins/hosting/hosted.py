@@ -84,10 +84,8 @@ class Hosted:
             When the plugin refuses.
         """
         self.exchange = Exchange(n_channels, block, len(values))
-        try:
+        with suppress(OSError):  # if it has ended, the next line finds out why
             self.control.send(Preparation(sample_rate, n_channels, block, values, self.exchange.name))
-        except OSError:
-            pass  # it has ended: the next line finds out why
         latency: int = self._expect("ready")
         self.exchange.unlink()
         return latency
@@ -123,6 +121,9 @@ class Hosted:
                 if kind == "failed":
                     return str(content)
         if self.process.exitcode is not None:
+            return _explain_exit(self.process.exitcode)
+        if not self.fault and not self.alive:
+            self.process.join(POLITE_S)
             return _explain_exit(self.process.exitcode)
         return self.fault or self._find_hang(hang_s)
 
@@ -188,4 +189,6 @@ class Hosted:
 def _explain_exit(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         return f"its process was ended by signal {-exitcode}"
+    if exitcode is None:
+        return "its process ended the connection"
     return f"its process ended by itself (exit code {exitcode})"
