@@ -22,7 +22,7 @@ from rtkaraoke.plugins.hosting.exchange import SLOTS, Description, Exchange, Pre
 from rtkaraoke.plugins.protocol import Parameter, Plugin
 
 BREATH_S = 1.0  #: how often the watching thread sees that it still runs
-SUFFOCATED_S = 10  #: without a breath for so long (the plugin holds the interpreter's lock), the kernel ends us
+SUFFOCATED_S = 5.0  #: without a breath for so long (the plugin holds the interpreter's lock), the kernel ends us
 LONGEST_GOODBYE_S = 1.0  #: the plugin's time to close once the host is gone
 
 
@@ -140,6 +140,7 @@ class _Watch:
         if raise_priority is not None:
             raise_priority()
         self._on_ready.put(raise_priority or _nothing)
+        _breathe()
         gc.freeze()
 
     def _run(self) -> None:
@@ -148,8 +149,8 @@ class _Watch:
             if not self._on_ready.empty():
                 self._on_ready.get()()
                 ready = True
-            if ready and hasattr(signal, "setitimer"):
-                signal.setitimer(signal.ITIMER_REAL, SUFFOCATED_S)
+            if ready:
+                _breathe()
             try:
                 if self._control.poll(BREATH_S):
                     self.preparations.put(self._control.recv())
@@ -157,6 +158,12 @@ class _Watch:
                 self.preparations.put(None)
                 time.sleep(LONGEST_GOODBYE_S)
                 os._exit(1)
+
+
+def _breathe() -> None:
+    """Put the kernel's alarm off, where there is one."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, SUFFOCATED_S)
 
 
 def _nothing() -> None:

@@ -87,6 +87,7 @@ class Hosted:
         with suppress(OSError):  # if it has ended, the next line finds out why
             self.control.send(Preparation(sample_rate, n_channels, block, values, self.exchange.name))
         latency: int = self._expect("ready")
+        self._since_s = time.monotonic()
         self.exchange.unlink()
         return latency
 
