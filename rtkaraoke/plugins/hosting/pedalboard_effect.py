@@ -94,9 +94,9 @@ class Effect(Parameters, ABC):
         self._sample_rate = sample_rate
         for name in self.parameters:
             self._apply(name)
-        self._effect.reset()
         silence = np.zeros((n_channels, max_block), np.float32)
         self._widened = n_channels == 1 and not self._takes(silence)
+        self._effect.reset()
         self.latency = self._measure(silence)
         self._effect.reset()
         self._refill(n_channels)
@@ -124,6 +124,8 @@ class Effect(Parameters, ABC):
         """Bring the effect's parameter to its value."""
 
     def _takes(self, silence: Block) -> bool:
+        """Whether the effect can do with one channel; it is given two of the same otherwise."""
+        self._widened = False
         try:
             self._run(silence)
         except ValueError:
@@ -231,7 +233,8 @@ class PluginFile(Effect):
             raise PluginError(f"{path}: {error}") from None
         if not effect.is_effect:
             raise PluginError(f"{path}: {effect.name} is an instrument: wanted an effect")
-        declared = [parameter for name, found in effect.parameters.items() if (parameter := _declare(name, found))]
+        found = ((name, getattr(effect, name), parameter) for name, parameter in effect.parameters.items())
+        declared = [parameter for each in found if (parameter := _declare(*each)) is not None]
         super().__init__(_snake(effect.name), effect, declared)
 
     def _apply(self, name: str) -> None:
@@ -247,21 +250,21 @@ class PluginFile(Effect):
             found.raw_value = value
 
 
-def _declare(name: str, found: Any) -> Parameter | None:
-    """Our declaration of a parameter as pedalboard has found it; None when it has one value only."""
+def _declare(name: str, value: Any, found: Any) -> Parameter | None:
+    """Our declaration of a parameter as pedalboard has found it, with its present value; None if it has no other."""
     if found.type is bool:
-        return Parameter(name, "", 0, 1, float(bool(round(found.raw_value))), "", SWITCH)
+        return Parameter(name, "", 0, 1, float(bool(value)), "", SWITCH)
     if _is_plain(found):
         lowest, highest = float(found.min_value), float(found.max_value)
         if not lowest < highest:
             return None
-        now = min(max(float(found), lowest), highest)
-        return Parameter(name, str(found.label or ""), lowest, highest, now)
-    values = [str(value) for value in found.valid_values]
-    if len(values) < 2:
+        now = min(max(float(value), lowest), highest)
+        return Parameter(name, (found.label or "").strip(), lowest, highest, now)
+    choices = tuple(str(choice) for choice in found.valid_values)
+    if len(choices) < 2:
         return None
-    if len(values) <= MOST_CHOICES:
-        return Parameter(name, "", 0, len(values) - 1, values.index(str(found.string_value)), "", tuple(values))
+    if len(choices) <= MOST_CHOICES and str(value) in choices:
+        return Parameter(name, "", 0, len(choices) - 1, choices.index(str(value)), "", choices)
     return Parameter(name, "", 0.0, 1.0, float(found.raw_value), "the plugin's own scale, from 0 to 1")
 
 

@@ -318,8 +318,9 @@ def test_live_a_plugin_that_failed_is_started_again_a_few_times(contained, monke
     plugin.set("trouble", 0)
     until(lambda: len(plugin.notes) == 2)
     until(lambda: play() == 0.75)
-    assert "ZeroDivisionError: the singer is too good. The plugin is bypassed and started again (1 of 1)" in (
-        plugin.notes[0]
+    assert (
+        "ZeroDivisionError: the singer is too good. The plugin is bypassed and started again (1 of 1)"
+        in (plugin.notes[0])
     )
     assert plugin.notes[1] == "unruly: the plugin runs again (1 of 1)"
     plugin.set("trouble", TROUBLES.index("nan"))
