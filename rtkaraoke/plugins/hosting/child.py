@@ -41,6 +41,7 @@ def main(control: Connection, wire: socket, factory: bytes, on_start: bytes) -> 
         they import can fail with a message.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _lower_priority()
     _silence()
     watch = _Watch(control)
     try:
@@ -173,6 +174,13 @@ def _nothing() -> None:
 def _say(control: Connection, kind: str, content: Any) -> None:
     with contextlib.suppress(OSError):  # the host is gone: the watching thread ends us
         control.send((kind, content))
+
+
+def _lower_priority() -> None:
+    """A thread of high priority may have started us; to load a plugin is not urgent."""
+    if hasattr(os, "sched_setscheduler"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _silence() -> None:
