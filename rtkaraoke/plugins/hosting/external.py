@@ -28,6 +28,7 @@ from rtkaraoke.plugins.hosting.keeper import LONGEST_WAIT_S, RESTARTS, Keeper
 from rtkaraoke.plugins.protocol import Block, Parameter, Parameters, Plugin
 
 BLOCK = 128  #: samples; the latency that containment costs
+SHORTEST_WAIT_NS = 2_000_000  #: where a block is shorter: waits are whole milliseconds
 LOUDEST = 1000.0  #: a peak above +60 dB is no sound any more
 BYPASS = Parameter("bypass", "", 0, 1, 0, "the input, delayed", ("off", "on"))
 
@@ -138,7 +139,7 @@ class External(Parameters):
         except PluginError as error:
             raise PluginError(f"plugin {self.name!r}: {error}") from None
         self._sample_rate = sample_rate
-        self._block_ns = round(1e9 * block / sample_rate)
+        self._wait_ns = max(round(1e9 * block / sample_rate), SHORTEST_WAIT_NS)
         self._policy = HoldPolicy(block / sample_rate, hold_s=0.0, fade_s=0.0)
         self._gathered, self._clean, self._current, self._answer, self._heard, self._faded = (
             np.zeros((n_channels, block), np.float32) for _ in range(6)
@@ -244,7 +245,7 @@ class External(Parameters):
         if hosted is None or hosted.exchange is None:
             return False
         now_ns = time.monotonic_ns()
-        longest_ns = round(1e9 * LONGEST_WAIT_S) if patient else self._block_ns
+        longest_ns = round(1e9 * LONGEST_WAIT_S) if patient else self._wait_ns
         until_ns = min(self.deadline_ns, now_ns + longest_ns)
         hosted.take_answers(0)
         while hosted.n_answered < self._asked_for and hosted.alive:

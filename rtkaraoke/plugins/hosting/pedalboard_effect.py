@@ -240,7 +240,7 @@ class PluginFile(Effect):
     def _apply(self, name: str) -> None:
         parameter, found = self.parameters[name], self._effect.parameters[name]
         value = self.get(name)
-        if parameter.choices == SWITCH:
+        if found.type is bool:
             setattr(self._effect, name, bool(round(value)))
         elif parameter.choices:
             setattr(self._effect, name, found.valid_values[round(value)])
