@@ -57,6 +57,7 @@ class Keeper:
         self._settled = threading.Event()
         self._thread: threading.Thread | None = None
         self._ended: list[Hosted] = []
+        self._fault = ""
         self.notes: list[str] = []
         self.error: PluginError | None = None
         self.patient = True
@@ -89,6 +90,7 @@ class Keeper:
             self._settled.clear()
             hosted = self.hosted = self._start()
         self.error = None
+        self._fault = ""
         try:
             latency = hosted.prepare(sample_rate, n_channels, block, values())
         except PluginError:
@@ -110,7 +112,7 @@ class Keeper:
     def explain(self) -> PluginError:
         """Why there is no answer; waits for the watching thread to find out."""
         self._settled.wait(TOLD_S)
-        return self.error or PluginError(f"{self.description.name}: it does not answer")
+        return PluginError(f"plugin {self.description.name!r} failed: {self._fault or 'it does not answer'}")
 
     def close(self) -> None:
         """End the thread and the child, and let go of all memory. The worker must be done. May be called twice."""
@@ -141,6 +143,7 @@ class Keeper:
                 n_failures = 1 if now_s - failed_s > CALM_S else n_failures + 1
                 failed_s = now_s
                 if self.patient or n_failures > self._restarts:
+                    self._fault = fault
                     self.error = PluginError(f"{fault}. The plugin is bypassed: its input passes, as late as before")
                     self._settled.set()
                     return
