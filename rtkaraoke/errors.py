@@ -10,6 +10,9 @@
     ├── PluginError           an unknown plugin or parameter, a value out of range (rtkaraoke.plugins)
     │   └── ContractError     a plugin that does not keep what every plugin promises (rtkaraoke.plugins.check)
     ├── ConfigError           a preset that is missing or wrong: names file, key and line (rtkaraoke.config)
+    ├── LyricsError           a file of lyrics that cannot be read (rtkaraoke.karaoke.lyrics)
+    ├── LibraryError          a folder of songs or its database, an unknown song (rtkaraoke.karaoke.library)
+    ├── QueueError            what the queue of singers refuses (rtkaraoke.karaoke.queue)
     └── LiveError             anything between us and the sound card (rtkaraoke.live)
         ├── DeviceError       unknown, busy or vanished device, or a rate that it does not offer
         └── LatencyBudgetError  the latency terms do not fit the budget; names every term
@@ -48,6 +51,18 @@ class ContractError(PluginError):
 
 class ConfigError(RtkaraokeError):
     """A preset or option that is missing or wrong."""
+
+
+class LyricsError(RtkaraokeError):
+    """A file of lyrics that cannot be read."""
+
+
+class LibraryError(RtkaraokeError):
+    """A folder of songs or its database that cannot be used, or a song that is not there."""
+
+
+class QueueError(RtkaraokeError):
+    """What the queue refuses: an unknown singer or entry, a value out of range, more than the limits allow."""
 
 
 class LiveError(RtkaraokeError):

@@ -15,8 +15,9 @@ import pytest
 import soundfile
 
 from rtkaraoke.errors import AudioFileError
-from rtkaraoke.files import OUTPUT_SUFFIXES, AudioReader, AudioWriter, check_target, probe
+from rtkaraoke.files import OUTPUT_SUFFIXES, AudioReader, AudioWriter, check_target, probe, read_embedded
 from rtkaraoke.files import writer as writer_module
+from tests.support.songs import PNG, write_mp3
 
 RATE = 44100
 TAGS = {"title": "Zoë – 夜", "artist": "Ænima", "album": "Tests", "tracknumber": "7", "genre": "Pop"}
@@ -222,6 +223,52 @@ class TestReading:
             reader.read(np.empty((1, 10), np.float32))
         with pytest.raises(AudioFileError, match="after close"):
             reader.read(np.empty((2, 10), np.float32))
+
+
+class TestEmbedded:
+    """What a file carries beside its sound."""
+
+    @pytest.mark.parametrize("name", ["lyrics", "LYRICS", "lyrics-eng", "UNSYNCEDLYRICS"])
+    def test_lyrics_are_found_under_the_names_that_tags_have(self, tmp_path, name):
+        path = tmp_path / "a.flac"
+        with av.open(str(path), "w") as file:
+            file.metadata.update({"title": "x", name: "[00:01.00]la"})
+            stream = file.add_stream("flac", rate=RATE, layout="stereo")
+            frame = av.AudioFrame.from_ndarray((noise(0.1) * 32767).astype(np.int16).T.reshape(1, -1), layout="stereo")
+            frame.sample_rate = RATE
+            for part in (frame, None):
+                file.mux(stream.encode(part))
+        assert read_embedded(path).lyrics == "[00:01.00]la"
+
+    def test_a_cover_is_given_as_it_is_unless_it_is_too_large(self, tmp_path):
+        path = write_mp3(tmp_path / "a.mp3", cover=PNG, title="x")
+        assert read_embedded(path).cover == PNG
+        assert read_embedded(path, max_cover=len(PNG) - 1).cover is None
+        assert probe(path).tags["title"] == "x"
+
+    def test_a_file_with_nothing_beside_its_sound(self, tmp_path):
+        soundfile.write(tmp_path / "a.wav", noise().T, RATE)
+        found = read_embedded(tmp_path / "a.wav")
+        assert (found.cover, found.lyrics) == (None, "")
+        assert found.duration_s == pytest.approx(1.0)
+
+    def test_a_film_is_no_cover(self, tmp_path):
+        assert read_embedded(write_av(tmp_path / "v.mp4", "aac", RATE, None, True)).cover is None
+
+    def test_an_mp3_that_does_not_say_how_long_it_is_gets_an_estimate(self, tmp_path):
+        path = tmp_path / "a.mp3"
+        soundfile.write(path, noise(3.0).T, RATE)
+        data = path.read_bytes()
+        mark = next(data.index(mark) for mark in (b"Xing", b"Info") if mark in data)
+        path.write_bytes(data[data.index(b"\xff\xfb", mark) :])
+        assert probe(path).n_samples is None
+        assert read_embedded(path).duration_s == pytest.approx(3.0, abs=0.5)
+
+    def test_what_is_no_sound_is_refused(self, tmp_path):
+        (tmp_path / "a.mp3").write_bytes(b"no sound")
+        for path in (tmp_path / "a.mp3", tmp_path / "none.mp3", tmp_path):
+            with pytest.raises(AudioFileError):
+                read_embedded(path)
 
 
 def bad_missing(folder: Path) -> Path:

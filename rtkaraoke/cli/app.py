@@ -3,7 +3,7 @@
 from cyclopts import App, Group
 
 from rtkaraoke import __version__
-from rtkaraoke.cli import demo, doctor, evaluate, listing, playing, plugins, render, training
+from rtkaraoke.cli import demo, doctor, evaluate, listing, playing, plugins, render, songs, training
 
 HELP = """Takes the singer out of music: in files, in playback and live, through one engine.
 
@@ -13,6 +13,7 @@ app = App(name="rtkaraoke", help=HELP, help_format="plaintext", version=__versio
 
 _GROUPS = {
     "Music": (demo.demo, render.render, playing.play, playing.live),
+    "Songs": (songs.songs,),
     "This machine": (
         doctor.doctor,
         listing.devices,

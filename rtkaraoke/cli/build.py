@@ -51,15 +51,16 @@ def engine(
     from rtkaraoke.buses import Mic, Output, Send
     from rtkaraoke.engine import Engine
     from rtkaraoke.plugins.duck import Duck
+    from rtkaraoke.plugins.hosting.names import is_external
     from rtkaraoke.plugins.registry import create_plugin, plugin_names
     from rtkaraoke.plugins.vocal_remover import VocalRemover
 
     def create(name: str) -> "Plugin":
         if name == VocalRemover.name:
             return VocalRemover(loaded, threaded=threaded, replay=replay, on_thread_start=on_thread_start)
-        if name not in plugin_names():
+        if name not in plugin_names() and not is_external(name):
             raise PluginError(f"no plugin {name!r}: there are {', '.join((VocalRemover.name, *plugin_names()))}")
-        return create_plugin(name)
+        return create_plugin(name, on_thread_start)
 
     def chain(*key: str, names: Sequence[str]) -> "list[Plugin]":
         with _naming(settings, key):

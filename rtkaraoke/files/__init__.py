@@ -5,7 +5,18 @@ files and everything else that FFmpeg knows through PyAV. Writing: WAV, FLAC, Og
 libsndfile, atomically. Every failure is an :class:`~rtkaraoke.errors.AudioFileError`.
 """
 
-from rtkaraoke.files.reader import AudioInfo, AudioReader, probe
+from rtkaraoke.files.embedded import Embedded, read_embedded
+from rtkaraoke.files.reader import INPUT_SUFFIXES, AudioInfo, AudioReader, probe
 from rtkaraoke.files.writer import OUTPUT_SUFFIXES, AudioWriter, check_target
 
-__all__ = ["OUTPUT_SUFFIXES", "AudioInfo", "AudioReader", "AudioWriter", "check_target", "probe"]
+__all__ = [
+    "INPUT_SUFFIXES",
+    "OUTPUT_SUFFIXES",
+    "AudioInfo",
+    "AudioReader",
+    "AudioWriter",
+    "Embedded",
+    "check_target",
+    "probe",
+    "read_embedded",
+]

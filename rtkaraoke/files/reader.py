@@ -15,6 +15,14 @@ from rtkaraoke.geometry import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 MAX_CHANNELS = 64
 
+INPUT_SUFFIXES = frozenset(
+    (
+        *(".aac", ".ac3", ".aif", ".aiff", ".alac", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a", ".m4b"),
+        *(".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpg", ".oga", ".ogg", ".opus", ".rf64"),
+        *(".tta", ".w64", ".wav", ".webm", ".wma", ".wmv", ".wv"),
+    )
+)  #: what a folder is searched for; a single file may be named anything
+
 # What libsndfile reads best is told by the first bytes, never by the name. MP3 is not among them: without a
 # Xing header libsndfile guesses the length and stops there or reads short, and its mpg123 writes to stderr.
 _SOUNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b"caff", b".snd")

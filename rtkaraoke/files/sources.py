@@ -1,7 +1,9 @@
 """The two decoders behind one shape: libsndfile for what it knows, PyAV (FFmpeg) for everything else."""
 
 import itertools
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from av import AudioFrame
+    from av.container import InputContainer
 
 CHUNK = 4096  # samples per channel that are de-interleaved at once
 TAGS = ("title", "artist", "album", "date", "genre", "tracknumber", "comment", "copyright", "license")
@@ -57,8 +60,9 @@ class SoundFileSource:
     """Read through libsndfile. Lengths and seeks are exact."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = soundfile.SoundFile(str(path))
+        # soundfile would refuse a name with bytes that are no UTF-8; on Windows there is none such.
+        self._name: str | bytes = str(path) if sys.platform == "win32" else os.fsencode(path)
+        self._file = soundfile.SoundFile(self._name)
         file = self._file
         if file.frames > _UNKNOWN_LENGTH:  # libsndfile stumbles over the end of such a stream
             self.close()
@@ -100,7 +104,7 @@ class SoundFileSource:
         # decode forward, at some hundred times real time.
         if sample < self._file.tell():
             self._file.close()
-            self._file = soundfile.SoundFile(str(self._path))
+            self._file = soundfile.SoundFile(self._name)
         while (missing := sample - self._file.tell()) > 0:
             if not len(self._file.read(out=self._interleaved[: min(CHUNK, missing)])):
                 break
@@ -117,7 +121,7 @@ class AvSource:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._frames: Iterator[AudioFrame]
-        with _ffmpegs_errors():
+        with ffmpegs_errors():
             first = self._rewind()
         stream = self._stream
         # The first frame, not the header, knows what comes out: HE-AAC's header names half its rate.
@@ -143,7 +147,7 @@ class AvSource:
         done, wanted = 0, out.shape[1]
         while done < wanted:
             if not self._pending.shape[1]:
-                with _ffmpegs_errors():
+                with ffmpegs_errors():
                     frame = next(self._frames, None)
                 if frame is None:
                     break
@@ -156,7 +160,7 @@ class AvSource:
 
     def seek(self, sample: int) -> int:
         """Go to ``sample`` by time stamp, then decode forward; returns where reading continues."""
-        with _ffmpegs_errors():
+        with ffmpegs_errors():
             return self._seek(sample)
 
     def _seek(self, sample: int) -> int:
@@ -183,12 +187,7 @@ class AvSource:
 
     def _rewind(self) -> "AudioFrame":
         """Open the file at its beginning; returns the first frame, ``self._frames`` has the others."""
-        import av  # a tenth of a second that WAV and FLAC need not wait for
-
-        # "file:" keeps a name with a colon from being a protocol, the list a play list from opening the network.
-        self._container = av.open(
-            f"file:{self._path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        self._container = open_with_ffmpeg(self._path)
         self._closed = False
         try:
             stream = self._container.streams.best("audio")
@@ -233,8 +232,16 @@ class AvSource:
         return None
 
 
+def open_with_ffmpeg(path: Path) -> "InputContainer":
+    """Open ``path`` and nothing else. FFmpeg's errors pass."""
+    import av  # a tenth of a second that WAV and FLAC need not wait for
+
+    # "file:" keeps a name with a colon from being a protocol, the list a play list from opening the network.
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
 @contextmanager
-def _ffmpegs_errors() -> Iterator[None]:
+def ffmpegs_errors() -> Iterator[None]:
     """Make FFmpeg's errors, which share no base among Python's, ValueErrors."""
     import av
 

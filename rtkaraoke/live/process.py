@@ -6,14 +6,11 @@ end; the methods leave word with it and return.
 """
 
 import pickle
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import connection, get_context, resource_tracker
+from multiprocessing import connection, get_context
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +20,7 @@ from rtkaraoke.live import child, devices
 from rtkaraoke.live.backend import AudioBackend
 from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.live.telemetry import LiveEvent, LiveStatus
+from rtkaraoke.processes import TERMINATE_S, end, start_deaf
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 RETRY_S = 1.0  #: between two looks for a device that went away
 POLITE_STOP_S = 0.5  #: from asking the process to end until it is terminated
-TERMINATE_S = 0.2  #: from there until it is killed
 
 
 class LiveSession:
@@ -246,7 +243,7 @@ class LiveSession:
         ours, theirs = context.Pipe()
         job = child.Job(settings, self._backend, self._factories)
         process = context.Process(target=child.main, args=(theirs, job), name="rtkaraoke-engine", daemon=True)
-        _start_deaf(process)
+        start_deaf(process)
         theirs.close()
         patience_s = 0.0  # where it does not say that it ends, it has had its time
         try:
@@ -254,7 +251,7 @@ class LiveSession:
         finally:
             with self._lock:
                 self._connection = None
-            _end(process, patience_s)
+            end(process, patience_s)
             ours.close()
         return again
 
@@ -329,32 +326,6 @@ class LiveSession:
         self._tell(LiveEvent("lost" if kind == "lost" else "error", str(error)))
         self.error = error
         return False
-
-
-def _start_deaf(process: "BaseProcess") -> None:
-    """Start ``process`` so that Ctrl-C, which goes to the whole process group, never reaches it.
-
-    It inherits this thread's signal mask, so it is deaf from its first instruction on, not only once it gets to
-    ignore the signal.
-    """
-    if sys.platform != "win32":
-        resource_tracker.ensure_running()  # it would unblock the signal again on its way
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    process.start()
-
-
-def _end(process: "BaseProcess", patience_s: float) -> None:
-    """See to it that the process is gone: by itself, by SIGTERM, by SIGKILL."""
-    process.join(patience_s)
-    if process.exitcode is None:
-        process.terminate()
-        process.join(TERMINATE_S)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        connection.wait([process.sentinel], TERMINATE_S)
-    with suppress(ValueError):  # it is gone, but its exit code was collected elsewhere: multiprocessing cannot tell
-        process.close()
 
 
 def _wait(event: threading.Event, timeout_s: float) -> bool:

@@ -28,11 +28,13 @@ class HoldPolicy:
     ----------
     hop_s : float
         Duration of a hop in seconds.
+    hold_s, fade_s : float
+        How long the last mask stands in, and the cross-fade that follows (a hop at least), in seconds.
     """
 
-    def __init__(self, hop_s: float) -> None:
-        self._hold = math.ceil(HOLD_S / hop_s)
-        self._fade = math.ceil(FADE_S / hop_s)
+    def __init__(self, hop_s: float, hold_s: float = HOLD_S, fade_s: float = FADE_S) -> None:
+        self._hold = math.ceil(hold_s / hop_s)
+        self._fade = max(math.ceil(fade_s / hop_s), 1)
         self._recovery = math.ceil(RECOVERY_S / hop_s)
         self._longest = math.ceil(LONGEST_RECOVERY_S / hop_s)
         self._calm = math.ceil(CALM_S / hop_s)

@@ -4,8 +4,12 @@ An entry point names a class, or a function that returns a plugin when called wi
 
     [project.entry-points."rtkaraoke.plugins"]
     telephone = "my_package:Telephone"
+
+Any of them may run in a process of its own (``external:telephone``), and so do the plugins of other makers: see
+:mod:`rtkaraoke.plugins.hosting.names` and docs/plugins.md.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -39,14 +43,26 @@ def plugin_names() -> list[str]:
     return sorted({*_SHIPPED, *(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))})
 
 
-def create_plugin(name: str) -> Plugin:
+def create_plugin(name: str, on_start: Callable[[], None] | None = None) -> Plugin:
     """A new plugin. Those that ship come before others of the same name.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`plugin_names`, or a plugin for a process of its own, see
+        :mod:`rtkaraoke.plugins.hosting.names`.
+    on_start : callable, optional
+        Picklable; raises the priority of such a process.
 
     Raises
     ------
     PluginError
         When there is none of that name, or it cannot be made.
     """
+    from rtkaraoke.plugins.hosting.names import create_external, is_external
+
+    if is_external(name):
+        return create_external(name, on_start)
     if name in _SHIPPED:
         module, _, made_by = _SHIPPED[name].partition(":")
         shipped: Plugin = getattr(import_module(module), made_by)()

@@ -1,6 +1,7 @@
 """Files through the engine: song by song or a folder at once, as long as the input and aligned with it."""
 
-from rtkaraoke.rendering.folder import INPUT_SUFFIXES, FolderReport, render_folder
+from rtkaraoke.files import INPUT_SUFFIXES
+from rtkaraoke.rendering.folder import FolderReport, render_folder
 from rtkaraoke.rendering.song import BLOCK, STEMS, Progress, RenderReport, render, render_array
 
 __all__ = [

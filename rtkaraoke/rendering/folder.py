@@ -8,17 +8,9 @@ from pathlib import Path
 
 from rtkaraoke.engine import Engine
 from rtkaraoke.errors import AudioFileError, RtkaraokeError
-from rtkaraoke.files import OUTPUT_SUFFIXES
+from rtkaraoke.files import INPUT_SUFFIXES, OUTPUT_SUFFIXES
 from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.rendering.song import Progress, RenderReport, render
-
-INPUT_SUFFIXES = frozenset(
-    (
-        *(".aac", ".ac3", ".aif", ".aiff", ".alac", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a", ".m4b"),
-        *(".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpg", ".oga", ".ogg", ".opus", ".rf64"),
-        *(".tta", ".w64", ".wav", ".webm", ".wma", ".wmv", ".wv"),
-    )
-)  #: what a folder is searched for; a single file may be named anything
 
 
 @dataclass(frozen=True, slots=True)

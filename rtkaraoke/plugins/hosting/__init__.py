@@ -1,0 +1,1 @@
+"""Plugins in a process of their own, and plugins of other makers: nothing that they do stops the sound."""
