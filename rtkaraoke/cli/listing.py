@@ -74,7 +74,8 @@ def show_config(*, common: Common | None = None, json: JsonFlag = False) -> None
         for plugin_name, plugin in engine.plugins.items():
             for name, parameter in plugin.parameters.items():
                 value = plugin.get(name)
-                values["plugins", *plugin_name.split("."), name] = parameter.choices[int(value)] if parameter.choices else value
+                key = ("plugins", *plugin_name.split("."), name)
+                values[key] = parameter.choices[int(value)] if parameter.choices else value
     origins = dict.fromkeys(values, "default")
     for name in ("strength", "bias", "alpha", "theta"):
         origins["plugins", "vocal_remover", name] = f"network {network.info.name}"
