@@ -89,6 +89,7 @@ class LiveSession:
         self._status = LiveStatus(latency_budget_ms=settings.latency_budget_ms)
         self._recording: tuple[Path, bool] | None = None
         self._n_recordings = 0  # into how many files it has gone: one for each process
+        self._recorded_by: connection.Connection | None = None  # the last of them
         self._layout: tuple[PluginInfo, ...] = ()
         self._events: list[LiveEvent] = []
         self._started = threading.Event()
@@ -149,7 +150,7 @@ class LiveSession:
         """
         with self._lock:
             self._recording = None if path is None else (path, apart)
-            self._n_recordings = 0
+            self._n_recordings, self._recorded_by = 0, None
         self._record_on()
 
     def layout(self) -> tuple["PluginInfo", ...]:
@@ -195,8 +196,9 @@ class LiveSession:
     def _record_on(self) -> None:
         """Hand the recording that is wanted to the process, if there is one: to each a file of its own."""
         with self._lock:
-            if self._connection is None:
+            if self._connection is None or self._recorded_by is self._connection:
                 return
+            self._recorded_by = self._connection
             path, apart = self._recording or (None, False)
             self._n_recordings += 1
             if path is not None and self._n_recordings > 1:

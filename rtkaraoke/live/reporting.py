@@ -58,6 +58,7 @@ class Reporter:
             output_peak_db=played.peak_db,
             output_rms_db=played.rms_db,
             latency_terms=host.latency_terms,
+            mic_latency=host.mic_latency if engine.mics else None,
             latency_budget_ms=self._settings.latency_budget_ms,
             load=host.load.summary(),
             step_ms=step_ms,

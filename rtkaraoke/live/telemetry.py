@@ -69,7 +69,8 @@ class LiveStatus:
     a hop's duration for which the worker was at work (1 = all of it), as p50, p99, p99.9 and max, ``step_ms`` the
     network's time per hop.
 
-    ``buses`` has ``peak_db`` and ``rms_db`` of each bus as it is mixed, of each output and of the ``master``, and of
+    ``latency_terms`` are those of the music; ``mic_latency`` is the whole way from a microphone to the output in samples,
+    None without microphones. ``buses`` has ``peak_db`` and ``rms_db`` of each bus as it is mixed, of each output and of the ``master``, and of
     microphones ``input_peak_db`` and ``input_rms_db`` as well; ``duck`` has ``gain_db`` (0 to -90), ``singing`` and
     ``calibrating``, where there is a duck; ``voice`` the RMS levels ``found_db`` of the voice in the music and
     ``removed_db`` of what is taken out. ``source`` is what the source tells of itself, with ``heard_s``, the song's
@@ -85,6 +86,7 @@ class LiveStatus:
     output_peak_db: tuple[float, ...] = ()
     output_rms_db: tuple[float, ...] = ()
     latency_terms: dict[str, int] = field(default_factory=dict)
+    mic_latency: int | None = None
     latency_budget_ms: float | None = None
     load: dict[str, float] = field(default_factory=dict)
     step_ms: dict[str, float] = field(default_factory=dict)

@@ -97,6 +97,7 @@ def microphone(prefill):
         "measured": (back - sent).tolist() if len(back) == len(sent) else [len(back)],
         "music": float(np.abs(recorded[RATE // 2 :, 2]).max()),
         "music_latency": status.latency,
+        "mic_latency": status.mic_latency,
         "hops": later.hops["hops"] - later.hops["late"],
         "realtime": status.realtime,
         "layout": [part.name for part in session.layout()],

@@ -99,6 +99,7 @@ def test_an_impulse_into_the_microphone_waits_for_prefill_and_card_and_not_for_t
     else:
         pytest.fail(f"384 samples are declared, measured {found['measured']}")
     assert found["music_latency"] == 896
+    assert found["mic_latency"] == 384
     assert found["music"] > 0.05
     assert found["hops"] > 0
     assert found["heard_s"] > 0.5
