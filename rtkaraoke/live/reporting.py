@@ -73,7 +73,9 @@ class Reporter:
             drift_ppm=stream.drift_ppm,
             source=source,
             time_ns=now_ns,
-            buses={} if engine.desk is None else engine.desk.levels(heard, engine.n_channels),
+            buses={}
+            if engine.desk is None
+            else engine.desk.levels(heard, engine.n_channels) | {"master": played.loudest},
             duck={} if engine.duck is None else engine.duck.status,
             voice=voice,
             recording="" if recording is None else str(recording.path),

@@ -69,13 +69,13 @@ class LiveStatus:
     a hop's duration for which the worker was at work (1 = all of it), as p50, p99, p99.9 and max, ``step_ms`` the
     network's time per hop.
 
-    ``latency_terms`` are those of the music; ``mic_latency`` is the whole way from a microphone to the output in samples,
-    None without microphones. ``buses`` has ``peak_db`` and ``rms_db`` of each bus as it is mixed, of each output and of the ``master``, and of
-    microphones ``input_peak_db`` and ``input_rms_db`` as well; ``duck`` has ``gain_db`` (0 to -90), ``singing`` and
-    ``calibrating``, where there is a duck; ``voice`` the RMS levels ``found_db`` of the voice in the music and
-    ``removed_db`` of what is taken out. ``source`` is what the source tells of itself, with ``heard_s``, the song's
-    time that leaves the card at ``time_ns`` (``time.monotonic_ns``, which all processes share). ``recording`` is the
-    file being written, or empty.
+    ``latency_terms`` are those of the music; ``mic_latency`` is the whole way from a microphone to the output in
+    samples, None without microphones. ``buses`` has ``peak_db`` and ``rms_db`` of each bus as it is mixed, of each
+    output and of the ``master``, and of microphones ``input_peak_db`` and ``input_rms_db`` as well; ``duck`` has
+    ``gain_db`` (0 to -90), ``singing`` and ``calibrating``, where there is a duck; ``voice`` the RMS levels
+    ``found_db`` of the voice in the music and ``removed_db`` of what is taken out. ``source`` is what the source
+    tells of itself, with ``heard_s``, the song's time that leaves the card at ``time_ns`` (``time.monotonic_ns``,
+    which all processes share). ``recording`` is the file being written, or empty.
     """
 
     state: State = "starting"

@@ -128,6 +128,8 @@ def test_a_session_shows_everything_that_can_be_set_and_how_loud_it_is(karaoke):
     )
     assert status.buses["music"]["peak_db"] == status.voice["found_db"] == status.voice["removed_db"] == -120.0
     assert status.input_peak_db == (-120.0, -120.0)
+    assert status.buses["master"]["peak_db"] == pytest.approx(-18.04, abs=0.01)
+    assert (status.mic_latency, status.latency) == (8192 + 441, 512 + 8192 + 441)
     until(lambda: karaoke.status().duck["singing"] == 0.0)  # a constant is no voice, its beginning may be
     assert karaoke.events() == []
 
