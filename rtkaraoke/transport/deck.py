@@ -75,10 +75,20 @@ class Deck(Closing):
 
     What goes wrong with a file never stops the sound: it is told in :attr:`notes`, a song that could not be loaded
     becomes ``failed`` in :attr:`status`, one that is damaged ends there.
+
+    A song may bring its voice, separated beforehand. The deck leaves it, with all that key, tempo and fades make of
+    it, where :meth:`share_voice` says, and the vocal remover takes it from there instead of looking for it, to the
+    sample; while a song without one sounds too, the remover looks for both.
+
+    Attributes
+    ----------
+    notes : deque of str
+        What a person should read, oldest first.
     """
 
     def __init__(self) -> None:
-        self.notes: deque[str] = deque(maxlen=100)  #: what a person should read, oldest first
+        self.notes: deque[str] = deque(maxlen=100)
+        self._voice: Block | None = None
         self.paused = False
         self._shelf: deque[_Loaded] = deque()  # at most one; who pops it owns it
         self._present: _Loaded | None = None
@@ -101,7 +111,10 @@ class Deck(Closing):
         """Get ready to play silence."""
         self._sample_rate, self._n_channels = sample_rate, n_channels
         self._least = round(FADE_S * sample_rate)
-        self._other = np.zeros((n_channels, PIECE), np.float32)
+        # Both hold music and, below it, the voice alone.
+        self._mix, self._other = (np.zeros((2 * n_channels, PIECE), np.float32) for _ in range(2))
+        self._knows = False  # whether all songs that sound brought their voice
+        self._known = 0  # how far the fade to a known voice has come
         self._loader = threading.Thread(target=self._run, name="rtkaraoke-loader", daemon=True)
         self._loader.start()
 
@@ -114,7 +127,10 @@ class Deck(Closing):
         while at < n_samples:
             self._change_over()
             run = self._steady(min(n_samples - at, PIECE))
-            given += self._give(out[:, at : at + run])
+            given += self._give(self._mix[:, :run])
+            out[:, at : at + run] = self._mix[: self._n_channels, :run]
+            if self._voice is not None:
+                self._leave_voice(self._voice[:, at : at + run])
             at += run
         return given
 
@@ -152,9 +168,9 @@ class Deck(Closing):
         """Numbers for the view.
 
         ``serial`` of the song that plays (0 for none), which while two fade into each other is the new one, and of
-        that song ``position_s``, ``length_s`` where it is known, ``ended`` (0 or 1), ``key``, ``tempo``, ``starved``;
-        ``paused``; ``loaded``, the serial of the next song when it is ready, 0 for none; ``failed``, the serial of the
-        latest one that could not be loaded.
+        that song ``position_s``, ``length_s`` where it is known, ``ended`` (0 or 1), ``key``, ``tempo``, ``starved``
+        and ``prepared`` (1 when it brought its voice); ``paused``; ``loaded``, the serial of the next song when it is
+        ready, 0 for none; ``failed``, the serial of the latest one that could not be loaded.
         """
         present = self._present
         try:
@@ -164,6 +180,7 @@ class Deck(Closing):
         nothing = {"position_s": 0.0, "ended": 0.0, "key": 0.0, "tempo": 100.0, "starved": 0.0}
         return {
             **(nothing if present is None else present.song.status),
+            "prepared": float(present is not None and present.song.has_voice),
             "paused": float(self.paused),
             "serial": float(0 if present is None else present.serial),
             "loaded": float(loaded),
@@ -184,6 +201,13 @@ class Deck(Closing):
     def heard_s(self, sample: int) -> float:
         """The song's second of :meth:`heard`."""
         return self.heard(sample)[1]
+
+    def share_voice(self, memory: Block) -> None:
+        """Leave the voice in ``memory`` ``(channel + 1, block)`` with every :meth:`read` from now on.
+
+        Its last row becomes 1 where the voice is known, 0 where it is not, and fades in between.
+        """
+        self._voice = memory
 
     def close(self) -> None:
         """End all threads and close all files. May be called twice."""
@@ -254,6 +278,8 @@ class Deck(Closing):
     def _give(self, out: Block) -> int:
         """One stretch in which nothing changes but the fades."""
         n_samples, given = out.shape[1], 0
+        sounding = [song for song in (self._present and self._present.song, self._leaving) if song is not None]
+        self._knows = bool(sounding) and all(song.has_voice for song in sounding)
         if self._present is None:
             out[:] = 0.0
         else:
@@ -271,6 +297,15 @@ class Deck(Closing):
                 self._leaving = None
         self._n_given += n_samples
         return given
+
+    def _leave_voice(self, voice: Block) -> None:
+        """The voice of what is in the mix, and whether it is known."""
+        n_samples = voice.shape[1]
+        voice[:-1] = self._mix[self._n_channels :, :n_samples]
+        step = 1 if self._knows else -1
+        voice[-1] = 1.0
+        fade(voice[-1:], self._least - self._known, -step, self._least)
+        self._known = min(max(self._known + step * n_samples, 0), self._least)
 
     def _read(self, song: Song, out: Block) -> int:
         song.paused = self.paused
