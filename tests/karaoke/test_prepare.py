@@ -15,6 +15,7 @@ from rtkaraoke.rendering import render
 from rtkaraoke.transport import Deck
 from tests.support.transport import load, take, until
 
+pytestmark = pytest.mark.timeout(300)  # a process that gives way to all others
 RATE = 22_050
 
 
