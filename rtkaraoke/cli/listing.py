@@ -70,11 +70,12 @@ def show_config(*, common: Common | None = None, json: JsonFlag = False) -> None
     settings = (common or Common()).settings()
     network = build.network(settings.config)
     values = {key: value for key, value in leaves(settings.config) if key[0] not in ("description", "plugins")}
-    with build.engine(settings, network) as engine:
-        for plugin in engine.plugins.values():
+    with build.engine(settings, network, mics=True) as engine:
+        for plugin_name, plugin in engine.plugins.items():
             for name, parameter in plugin.parameters.items():
                 value = plugin.get(name)
-                values["plugins", plugin.name, name] = parameter.choices[int(value)] if parameter.choices else value
+                key = ("plugins", *plugin_name.split("."), name)
+                values[key] = parameter.choices[int(value)] if parameter.choices else value
     origins = dict.fromkeys(values, "default")
     for name in ("strength", "bias", "alpha", "theta"):
         origins["plugins", "vocal_remover", name] = f"network {network.info.name}"

@@ -10,7 +10,6 @@ ratio, ``bleed``; both can be measured in two seconds in which nobody sings (``c
 import math
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from rtkaraoke.dsp.dynamics import db_to_gain
@@ -86,8 +85,7 @@ class Duck(Parameters):
         self._n_music = n_music
         self._channels = np.zeros((n_music + n_mics, kernels.DUCK_CHANNEL_STATE))
         self.weights = np.ones(n_music + n_mics)
-        b, a = scipy.signal.butter(2, HIGH_PASS_HZ, "highpass", fs=sample_rate)
-        self._filter = np.array([*b, *a[1:]])
+        self._filter = _high_pass(HIGH_PASS_HZ, sample_rate)
         self._update()
         self.reset()
 
@@ -147,3 +145,11 @@ class Duck(Parameters):
         settings[kernels.DUCK_FALL] = -math.expm1(-1.0 / (FALL_S * rate))
         settings[kernels.DUCK_MUSIC_FALL] = -math.expm1(-1.0 / (MUSIC_FALL_S * rate))
         settings[kernels.DUCK_SILENCE] = 10.0 ** (MUSIC_SILENCE_DB / 10.0)
+
+
+def _high_pass(hz: float, sample_rate: int) -> NDArray[np.float64]:
+    """Butterworth's high-pass of second order by the bilinear transform: b0, b1, b2, a1, a2."""
+    warped = math.tan(math.pi * hz / sample_rate)
+    damped = math.sqrt(2.0) * warped
+    scale = 1.0 / (1.0 + damped + warped**2)
+    return np.array([scale, -2.0 * scale, scale, 2.0 * (warped**2 - 1.0) * scale, (1.0 - damped + warped**2) * scale])

@@ -254,7 +254,7 @@ def test_reconnect_waits_for_the_card_and_restores_the_wishes(session, tmp_path)
     time.sleep(0.5)
     assert run.status().state == "waiting"
     (tmp_path / "away").unlink()
-    until(lambda: [event for event in run.events() if event.kind == "resumed"])
+    until(lambda: [event for event in run.events() if event.kind == "resumed"], timeout_s=60.0)
     until(lambda: run.status().parameters["fragile.level"] == -3.0)
     assert run.status().state == "running"
     run.stop()
@@ -271,7 +271,7 @@ def test_a_recording_goes_on_in_another_file_when_the_card_is_back(session, tmp_
     (tmp_path / "killed").touch()
     until(lambda: run.status().state == "waiting")
     (tmp_path / "killed").unlink()
-    until(lambda: run.status().recording.endswith("night.2.flac") and run.status().recorded_s > 0.2)
+    until(lambda: run.status().recording.endswith("night.2.flac") and run.status().recorded_s > 0.2, timeout_s=60.0)
     run.record(None)
     until(lambda: run.status().recording == "")
     run.stop()
