@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rtkaraoke.cli.console import say_once
 from rtkaraoke.config import Config, Effective, Key
@@ -14,6 +14,7 @@ from rtkaraoke.errors import ConfigError, PluginError
 if TYPE_CHECKING:
     from rtkaraoke.engine import Engine
     from rtkaraoke.live.process import LiveSession
+    from rtkaraoke.live.settings import LiveSettings
     from rtkaraoke.masks.protocol import MaskNetwork, ModelInfo
     from rtkaraoke.plugins.protocol import Plugin
     from rtkaraoke.transport import Song
@@ -122,22 +123,35 @@ class EngineFactory:
         return engine(self.settings, loaded, threaded=True, on_thread_start=raise_network_priority)
 
 
+def live_settings(settings: Effective, **more: Any) -> "LiveSettings":
+    """What a live run of ``settings`` is asked to do; ``more`` are values that no preset has."""
+    from rtkaraoke.live.settings import LiveSettings
+
+    live = settings.config.live
+    return LiveSettings(**{item.name: getattr(live, item.name) for item in fields(live) if item.name != "reconnect"} | more)
+
+
+def with_voice_untouched(settings: Effective) -> Effective:
+    """The same with the vocal level at 0 dB: what goes in comes out."""
+    plugins = {**settings.config.plugins}
+    plugins["vocal_remover"] = plugins.get("vocal_remover", {}) | {"vocals": 0.0}
+    return replace(settings, config=replace(settings.config, plugins=plugins))
+
+
 def live_session(settings: Effective, *, song: Path | None = None, record: Path | None = None) -> "LiveSession":
     """A live run of ``settings``: from the input device, or of a ``song``."""
     from rtkaraoke.live.process import LiveSession
-    from rtkaraoke.live.settings import LiveSettings
 
-    values = {item.name: getattr(settings.config.live, item.name) for item in fields(settings.config.live)}
-    reconnect = values.pop("reconnect")
     source_factory = None
+    more: dict[str, Any] = {"record": record}
     if song is not None:
-        values["channels_in"] = ()
+        more["channels_in"] = ()
         source_factory = partial(_song, song)
     return LiveSession(
-        LiveSettings(**values, record=record),
+        live_settings(settings, **more),
         EngineFactory(settings),
         source_factory=source_factory,
-        reconnect=reconnect,
+        reconnect=settings.config.live.reconnect,
     )
 
 

@@ -172,7 +172,7 @@ def find(recorded: Signal, probe: Signal, sample_rate: int) -> Answer:
     height = np.abs(window)
     peak = int(height.argmax())
     gain = float(height[peak])
-    noise = float(np.median(height[::UPSAMPLE])) / 0.6745
+    noise = max(float(np.median(height[::UPSAMPLE])) / 0.6745, _chance(recorded, probe, sample_rate))
     clearness = gain / noise if noise else 0.0
     if clearness < KNOWN:
         raise _explain_absence(recorded, sample_rate)
@@ -195,6 +195,18 @@ def _correlate(recorded: Signal, probe: Signal) -> Curve:
     product[-1] = 0.0  # Nyquist: outside the band
     energy = float(np.sum(probe.astype(np.float64) ** 2))
     return UPSAMPLE * fft.irfft(product, UPSAMPLE * size) / energy
+
+
+def _chance(recorded: Signal, probe: Signal, sample_rate: int) -> float:
+    """The standard deviation that the correlation has with as loud a noise as the loudest stretch of ``recorded``.
+
+    Where the recording is silent in part, the correlation's own median would promise too much.
+    """
+    spectrum = fft.rfft(recorded.astype(np.float64))
+    spectrum[: round(LOW_HZ * len(recorded) / sample_rate)] = 0.0
+    energy = np.cumsum(np.concatenate([[0.0], fft.irfft(spectrum, len(recorded)) ** 2]))
+    loudest = float((energy[len(probe) :] - energy[: -len(probe)]).max())
+    return (loudest / len(probe) / float(np.sum(probe.astype(np.float64) ** 2))) ** 0.5
 
 
 def _refine(curve: Curve, peak: int) -> float:

@@ -119,7 +119,7 @@ def loopback(server, home: Path, *argv: object) -> tuple[int, dict, str]:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-m", "rtkaraoke", "bench", "loopback", "--json", "--output", "loopback"]
     done = subprocess.run(
-        [*command, "--input", "loopback", "--runs", "1", "--probes", "2", "--order", "13", *map(str, argv)],
+        [*command, "--input", "loopback", "--runs", "1", "--probes", "2", "--order", "12", "--longest", "150", *map(str, argv)],
         env=server.environment | {"PYTHONPATH": str(root), "XDG_STATE_HOME": str(home), "HOME": os.environ["HOME"]},
         capture_output=True, text=True, timeout=90,
     )  # fmt: skip
