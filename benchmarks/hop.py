@@ -2,7 +2,7 @@
 
     python benchmarks/hop.py [--hops 10000] [--models live centre] [--providers cpu cuda] [--name hop]
 
-Pinned to one core. Writes ``results/NAME.json``. The same as ``rtkaraoke bench hop``, kept.
+Pinned to one core. The same as ``rtkaraoke bench hop``, kept in ``results/NAME.json``.
 """
 
 import argparse

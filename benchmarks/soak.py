@@ -2,7 +2,7 @@
 
     python benchmarks/soak.py [--seconds 600] [--prefills 512 256] [--model live] [--hogs 2]
 
-Needs `jackd` and PortAudio, and no sound card. Writes ``results/soak.json``. The same as ``rtkaraoke bench soak``, kept.
+Needs `jackd` and PortAudio, and no sound card. The same as ``rtkaraoke bench soak``, kept in ``results/soak.json``.
 """
 
 import argparse

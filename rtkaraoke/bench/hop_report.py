@@ -193,7 +193,7 @@ def _assemble(cases: Sequence[Case], n_hops: int, notes: list[str], first_rate: 
 
 
 def _figures(case: Case) -> dict[str, Figure]:
-    figures = {}
+    figures: dict[str, Figure] = {}
     for pace, times in case.timings.whole.items():
         key = f"hop.{case.key}.{NAMES[pace]}"
         late = int(np.count_nonzero(times.wall_ms > case.timings.hop_ms))

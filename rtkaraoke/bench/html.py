@@ -33,7 +33,8 @@ svg text { font-size: 12px; fill: var(--soft); } svg text.inside { fill: #fff; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .2rem 0 0; font-size: .87rem; }
 .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .4em; border-radius: 2px; }
 """ + "".join(
-    f".c{n} {{ fill: var(--{n}); stroke: var(--{n}); background: var(--{n}); }} rect.c{n}, circle.c{n} {{ stroke: none; }}\n"
+    f".c{n} {{ fill: var(--{n}); stroke: var(--{n}); background: var(--{n}); }}\n"
+    f"rect.c{n}, circle.c{n} {{ stroke: none; }}\n"
     for n in range(8)
 )
 
@@ -41,8 +42,11 @@ svg text { font-size: 12px; fill: var(--soft); } svg text.inside { fill: #fff; }
 def page(content: Mapping[str, Any]) -> str:
     """The HTML of a report's JSON."""
     parameters = ", ".join(
-        f"{name.replace('_', ' ')} {_plain(value)}" for name, value in content["parameters"].items() if value is not None
+        f"{name.replace('_', ' ')} {_plain(value)}"
+        for name, value in content["parameters"].items()
+        if value is not None
     )
+    command = f"rtkaraoke bench {content['name']}"
     charts = "".join(f"<h2>{escape(chart['title'])}</h2>\n{draw(chart)}\n" for chart in content["charts"])
     tables = "".join(_table(Table(**table)) for table in content["tables"])
     notes = "".join(f'<p class="note">{escape(note)}</p>\n' for note in content["notes"])
@@ -50,10 +54,10 @@ def page(content: Mapping[str, Any]) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # Whatever a name from a data set or a device may contain, this page loads and runs nothing.
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>{escape(content['title'])}</title>\n<style>{STYLE}</style>\n"
         f"<h1>{escape(content['title'])}</h1>\n"
-        f'<p class="soft">rtkaraoke bench {escape(content["name"])}{": " if parameters else ""}{escape(parameters)}</p>\n'
+        f'<p class="soft">{escape(": ".join(part for part in (command, parameters) if part))}</p>\n'
         f"{notes}{charts}{tables}"
         f'<h2>Measured on</h2>\n<p class="note">{escape(measured_on(content))}</p>\n</html>\n'
     )

@@ -1,4 +1,4 @@
-"""``jack_iodelay``, Fons Adriaensen's measurement of the round trip by phases of tones: an independent judge of ours."""
+"""``jack_iodelay``, Fons Adriaensen's round trip by the phases of tones: an independent judge of ours."""
 
 import os
 import re

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from rtkaraoke.errors import RtkaraokeError
 
-_MEMORY = (
-    "import numpy as np\na = np.ones(1 << 24, np.float32)\nb = np.ones(1 << 24, np.float32)\nwhile True: a[:] = b; b += a"
-)
+_MEMORY = "import numpy as np\na, b = np.ones((2, 1 << 24), np.float32)\nwhile True: a[:] = b; b += a"
 _DISK = (
     "import os, sys\nblock = os.urandom(1 << 20)\nwith open(sys.argv[1], 'wb') as file:\n    while True:\n"
     "        file.seek(0)\n        for _ in range(64): file.write(block)\n        file.flush(); os.fsync(file.fileno())"

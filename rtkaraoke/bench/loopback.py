@@ -129,9 +129,7 @@ def loopback_report(found: Found, parameters: dict[str, Any]) -> Report:
                 result.clearness_db,
             ]
         )
-        bars[f"channel {channel}, declared"] = {
-            name: 1e3 * n / result.sample_rate for name, n in result.terms.items()
-        }
+        bars[f"channel {channel}, declared"] = {name: 1e3 * n / result.sample_rate for name, n in result.terms.items()}
         device_ms = 1e3 * result.device / result.sample_rate
         bars[f"channel {channel}, measured"] = {
             name: 1e3 * n / result.sample_rate for name, n in result.terms.items() if not name.startswith("device")

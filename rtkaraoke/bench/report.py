@@ -5,6 +5,7 @@ Names of figures end with their unit (``hop.live.cpu.44100.p99_ms``). ``schema.j
 
 import datetime as dt
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,7 +69,9 @@ class Figure:
 
     @classmethod
     def of(cls, estimate: Estimate, better: Literal["lower", "higher", ""] = "lower") -> "Figure":
-        """From an estimate."""
+        """From an estimate; one whose ends are NaN has no interval."""
+        if math.isnan(estimate.low) or math.isnan(estimate.high):
+            return cls(estimate.value, better=better)
         return cls(estimate.value, estimate.low, estimate.high, better)
 
 

@@ -105,9 +105,7 @@ def schedule(
         if progress is not None:
             progress(number, len(combinations), f"{load}, {wanted}, {place}")
         with busy(n_hogs, load), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            late_ms = process.submit(
-                _watch, seconds, wanted == "FIFO", place != PLACES[0], place == PLACES[2]
-            ).result()
+            late_ms = process.submit(_watch, seconds, wanted == "FIFO", place != PLACES[0], place == PLACES[2]).result()
         cases.append(Case(load, wanted, place, seconds, late_ms))
     report = _assemble(cases, {"seconds": seconds, "hogs": n_hogs, "loads": list(loads)})
     if not allowed:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rtkaraoke.bench.report import Cell, Figure, Report, Stack, Table
 from rtkaraoke.bench.statistics import per_hour
+from rtkaraoke.config import Config, load, preset_files
 from rtkaraoke.engine import Engine
 from rtkaraoke.errors import LiveError, RtkaraokeError
 from rtkaraoke.live.backend import AudioBackend
@@ -168,6 +169,14 @@ def recommend(trials: Sequence[Trial]) -> tuple[int, int] | None:
     return found.block, found.prefill + RESERVE * found.block
 
 
+def mode(prefill: int) -> str:
+    """The shipped preset for live sound with the least prefill from ``prefill`` on, or the longest there is."""
+    presets = {name: load(name).config for name in preset_files()}
+    default = Config().model.name
+    by_prefill = sorted((config.live.prefill, name) for name, config in presets.items() if config.model.name == default)
+    return next((name for samples, name in by_prefill if samples >= prefill), by_prefill[-1][1] if by_prefill else "")
+
+
 def preset(settings: LiveSettings, trials: Sequence[Trial], model: str, description: str) -> str:
     """The recommendation as a preset (TOML).
 
@@ -193,7 +202,12 @@ def preset(settings: LiveSettings, trials: Sequence[Trial], model: str, descript
         "prefill": prefill,
         "prefill_without_realtime": prefill if not trials[0].status.realtime else settings.prefill_without_realtime,
     }
-    lines = [f"description = {json.dumps(description, ensure_ascii=False)}", "", "[model]", f"name = {json.dumps(model)}"]
+    lines = [
+        f"description = {json.dumps(description, ensure_ascii=False)}",
+        "",
+        "[model]",
+        f"name = {json.dumps(model)}",
+    ]
     lines += ["", "[live]"]
     # TOML's strings, lists and integers are JSON's.
     lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in live.items() if value is not None]
@@ -255,7 +269,7 @@ def devices_report(trials: Sequence[Trial], parameters: dict[str, object]) -> Re
         at_most = per_hour(0, found.seconds).high
         notes.append(
             f"{held} ({found.status.latency_ms:.1f} ms; xruns in an hour at 95 %: fewer than {at_most:.0f}). "
-            f"Recommended, with reserve: --block {block} --prefill {prefill}."
+            f"Recommended, with reserve: --block {block} --prefill {prefill}; the nearest preset is {mode(prefill)}."
         )
         figures["devices.recommended_block_samples"] = Figure(block)
         figures["devices.recommended_prefill_samples"] = Figure(prefill)

@@ -136,9 +136,7 @@ def soak(
         return running.result()
 
 
-def _run(
-    settings: LiveSettings, factory: Callable[[], Engine], seconds: float, progress: Progress | None
-) -> Soak:
+def _run(settings: LiveSettings, factory: Callable[[], Engine], seconds: float, progress: Progress | None) -> Soak:
     with _second_client(settings) as client, LiveSession(settings, factory) as session:
         session.start()
         client.start()

@@ -48,7 +48,7 @@ MISSES = {
 }
 MISSES_NOTE = (
     "The ends of the 95 % interval (Poisson, exact). Where nothing was missed, *at most* is one-sided: fewer than 3 in "
-    "the time that was measured, so a longer run promises more. *Xruns*: our rings ran dry or full; *late masks*: masks "
+    "the time that was measured, so a longer run promises more. *Xruns*: our rings ran dry or full; *late masks*: those "
     "that missed their hop, which is bridged."
 )
 
@@ -103,7 +103,10 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
     for prefill, result in results.items():
         key, status = f"soak.prefill{prefill}", result.status
         n_hops = status.hops["hops"]
-        for name, what, count in (("xruns", "xruns", _xruns(result)), ("late_masks", "late masks", status.hops["late"])):
+        for name, what, count in (
+            ("xruns", "xruns", _xruns(result)),
+            ("late_masks", "late masks", status.hops["late"]),
+        ):
             hourly = per_hour(count, result.seconds)
             figures[f"{key}.{name}_per_hour"] = Figure.of(hourly)
             misses.append([prefill, what, count, n_hops, *hourly, share(min(count, n_hops), n_hops).high])
@@ -119,9 +122,7 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
                 f"program's: {result.sent}"
             )
         charts += _lines(prefill, result)
-        bars[f"prefill {prefill}"] = {
-            name: 1e3 * n / status.sample_rate for name, n in status.latency_terms.items()
-        }
+        bars[f"prefill {prefill}"] = {name: 1e3 * n / status.sample_rate for name, n in status.latency_terms.items()}
     rows = [row(prefill, result) for prefill, result in results.items()]
     realtime = all(result.status.realtime for result in results.values())
     note = (

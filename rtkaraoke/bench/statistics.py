@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
 def quantile(values: NDArray[np.float64], percent: float) -> Estimate:
     """A percentile with an interval from order statistics (binomial; Conover 1999), whatever the distribution.
 
-    Where there are too few values for an end of the interval, the least or the greatest one stands in.
+    The ends are NaN where there are too few values to bound the percentile: 99.9 % wants some 3700.
     """
     from scipy.stats import binom
 
@@ -28,7 +28,9 @@ def quantile(values: NDArray[np.float64], percent: float) -> Estimate:
     low = int(binom.ppf((1 - LEVEL) / 2, n, share))
     high = int(binom.ppf((1 + LEVEL) / 2, n, share)) + 1
     value = float(np.percentile(ordered, percent))
-    return Estimate(value, min(value, float(ordered[max(low - 1, 0)])), max(value, float(ordered[min(high, n) - 1])))
+    if low < 1 or high > n:
+        return Estimate(value, float("nan"), float("nan"))
+    return Estimate(value, min(value, float(ordered[low - 1])), max(value, float(ordered[high - 1])))
 
 
 def mean(values: NDArray[np.float64], n_groups: int = 20) -> Estimate:

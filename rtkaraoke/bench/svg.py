@@ -110,10 +110,10 @@ def _curve(chart: Mapping[str, Any]) -> str:
     for index, (name, (at, value, low, high)) in enumerate(points.items()):
         shift = 9 * sum(abs(x(at) - other) < 9 for other, _ in places)  # points of one latency stand side by side
         px, py = x(at) + shift, y(value)
+        tip = f"{name}: {value:.2f} ({low:.2f} … {high:.2f}) at {at:.1f}"
         parts += [
             f'<line class="c{index % 8} line" x1="{px:.1f}" x2="{px:.1f}" y1="{y(low):.1f}" y2="{y(high):.1f}"/>',
-            f'<circle class="c{index % 8}" cx="{px:.1f}" cy="{py:.1f}" r="4.5"><title>{escape(name)}: {value:.2f} '
-            f"({low:.2f} … {high:.2f}) at {at:.1f}</title></circle>",
+            f'<circle class="c{index % 8}" cx="{px:.1f}" cy="{py:.1f}" r="4.5"><title>{escape(tip)}</title></circle>',
         ]
         places.append((x(at), py))
     return _svg(HEIGHT, parts, chart["title"]) + _legend(points)

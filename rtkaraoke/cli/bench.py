@@ -36,7 +36,9 @@ def _option(group: Group, text: str, **more: Any) -> Parameter:
 class Answer:
     """How a benchmark answers."""
 
-    json: Annotated[bool, _option(OTHER, "Answer in JSON, for programs and for `bench compare`.", name="--json")] = False
+    json: Annotated[bool, _option(OTHER, "Answer in JSON, for programs and for `bench compare`.", name="--json")] = (
+        False
+    )
     report: Annotated[
         Path | None, _option(OTHER, "Write a page with plots to this file, FILE.html; it needs no network.")
     ] = None
@@ -186,3 +188,184 @@ def hop(
     with answer.progress() as progress:
         report = hop_report(models, provider or ("cpu",), sample_rate or (44_100,), block or (0,), hops, progress)
     answer.give(report)
+
+
+@bench.command
+def schedule(
+    *,
+    seconds: Annotated[float, _option(MEASURING, "Of each of six combinations per load: 5.")] = 5.0,
+    load: Annotated[
+        tuple[str, ...], _option(MEASURING, "idle, cpu, memory or disk: what runs beside it; all, or repeat.")
+    ] = (),
+    hogs: Annotated[int, _option(MEASURING, "Busy processes of a kind: 2.")] = 2,
+    answer: Answer | None = None,
+) -> None:
+    """Measure how late the worker wakes up: real-time and normal priority, beside busy processes and threads."""
+    from rtkaraoke.bench.load import LOADS
+    from rtkaraoke.bench.schedule import schedule as run
+    from rtkaraoke.errors import RtkaraokeError
+
+    if not 0.1 <= seconds <= 3600 or not 0 <= hogs <= 64:
+        raise RtkaraokeError(f"--seconds {seconds:g} --hogs {hogs}: wanted 0.1 to 3600 s and 0 to 64 processes")
+    answer = answer or Answer()
+    with answer.progress() as progress:
+        report = run(seconds, load or LOADS, hogs, progress)
+    answer.give(report)
+
+
+@bench.command
+def soak(
+    *,
+    seconds: Annotated[float, _option(MEASURING, "Length of a run: 60. An hour promises more.")] = 60.0,
+    prefill: Annotated[tuple[int, ...], _option(MEASURING, "In samples; may be repeated. 512 when left out.")] = (),
+    period: Annotated[int, _option(MEASURING, "Of the sound server, in samples: 128.")] = 128,
+    hogs: Annotated[int, _option(MEASURING, "Busy processes beside it: 2.")] = 2,
+    model: Annotated[str | None, _option(NETWORK, "A name from `rtkaraoke models`, or a file FILE.onnx.")] = None,
+    provider: Annotated[Provider, _option(NETWORK, "What computes the network: cpu.")] = "cpu",
+    answer: Answer | None = None,
+) -> None:
+    """Run the whole live path on a sound server of its own (JACK's dummy driver) and account for every sample."""
+    from rtkaraoke.bench.soak_report import soak_report
+    from rtkaraoke.errors import RtkaraokeError
+    from rtkaraoke.evaluate.extras import require
+    from rtkaraoke.masks.models import DEFAULT_MODEL
+
+    if not 1 <= seconds <= 1e6 or not 0 <= hogs <= 64:
+        raise RtkaraokeError(f"--seconds {seconds:g} --hogs {hogs}: wanted 1 to 1000000 s and 0 to 64 processes")
+    require("psutil", "rtkaraoke bench soak")
+    from rtkaraoke.bench.soak import soak as run
+
+    answer = answer or Answer()
+    prefills, name = prefill or (512,), model or DEFAULT_MODEL
+    results = {}
+    with answer.progress() as progress:
+        for number, samples in enumerate(prefills):
+
+            def advance(done_s: float, number: int = number, samples: int = samples) -> None:
+                total = round(seconds * len(prefills))
+                progress(round(number * seconds + min(done_s, seconds)), total, f"prefill {samples}")
+
+            results[samples] = run(
+                seconds=seconds, period=period, prefill=samples, model=name, provider=provider, hogs=hogs,
+                on_wait=advance,
+            )  # fmt: skip
+    parameters = {"seconds": seconds, "period": period, "model": name, "provider": provider, "hogs": hogs}
+    answer.give(soak_report(results, parameters))
+
+
+@bench.command
+def devices(
+    *,
+    input: Annotated[  # noqa: A002 - the option's name
+        str | None, _option(SOUND_CARD, "Input device, as for --output.")
+    ] = None,
+    seconds: Annotated[float, _option(MEASURING, "For which each block must hold: 60.")] = 60.0,
+    blocks: Annotated[
+        tuple[int, ...], _option(MEASURING, "A block to be tried, in samples; may be repeated. 1024 to 32 by halves.")
+    ] = (),
+    write: Annotated[Path | None, _option(MEASURING, "Write the recommendation as a preset, FILE.toml.")] = None,
+    card: SoundCard | None = None,
+    common: Common | None = None,
+    answer: Answer | None = None,
+) -> int:
+    """Find the smallest block that these sound cards hold with this network, and recommend settings. It is silent.
+
+    The exit code is 2 when no block holds.
+    """
+    from rtkaraoke.bench import smallest
+    from rtkaraoke.cli import build
+    from rtkaraoke.errors import RtkaraokeError
+
+    if not 1 <= seconds <= 1e6 or any(not 16 <= size <= 8192 for size in blocks):
+        raise RtkaraokeError(f"--seconds {seconds:g} --blocks {blocks}: wanted 1 to 1000000 s and 16 to 8192 samples")
+    if write is not None and write.exists():
+        raise RtkaraokeError(f"{write} is there: give another name, or remove it first")
+    card, answer = card or SoundCard(), answer or Answer()
+    given = {
+        "input": Option("--input", device(input)),
+        "channels_in": Option("--channels", channels("--channels", card.channels)),
+    }
+    more = (*card.given(), *((("live", name), option) for name, option in given.items()))
+    settings = (common or Common()).settings("live", more)
+    wanted = build.live_settings(settings)
+    with answer.progress() as progress:
+        trials = smallest.smallest(
+            wanted,
+            build.EngineFactory(settings),
+            seconds=seconds,
+            blocks=blocks or smallest.BLOCKS,
+            progress=progress,
+        )
+    names = f"{trials[0].status.input} -> {trials[0].status.output}"
+    about = {"devices": names, "seconds": seconds, "model": settings.config.model.name}
+    answer.give(smallest.devices_report(trials, about))
+    if smallest.best(trials) is None:
+        return 2
+    if write is not None:
+        description = f"{names}: the smallest block that held for {seconds:g} s, with reserve"
+        smallest.write_preset(write, smallest.preset(wanted, trials, settings.config.model.name, description))
+        note(f"wrote {write}: `rtkaraoke live --preset {write}`")
+    return 0
+
+
+@bench.command
+def quality(
+    dataset: Path | None = None,
+    /,
+    *,
+    model: Annotated[
+        tuple[str, ...], _option(NETWORK, "A name from `rtkaraoke models`, or a file FILE.onnx; may be repeated.")
+    ] = (),
+    baseline: Annotated[
+        tuple[str, ...], _option(MEASURING, "As for `rtkaraoke evaluate`; nothing, centre and oracle-ratio.")
+    ] = (),
+    family: Annotated[
+        tuple[str, ...], _option(MEASURING, "A family of the manifest, or a singer of MIR-1K; may be repeated.")
+    ] = (),
+    songs: Annotated[int | None, _option(MEASURING, "Only the first so many.")] = None,
+    seconds: Annotated[float | None, _option(MEASURING, "Only so much of the middle of each.")] = None,
+    answer: Answer | None = None,
+) -> None:
+    """Measure quality beside latency: `evaluate`'s table with the milliseconds of each mode, and the curve of both.
+
+    Parameters
+    ----------
+    dataset
+        As for `rtkaraoke evaluate`; the project's own data (RTKARAOKE_DATA) when left out.
+    """
+    from rtkaraoke.bench.quality import model_infos, quality_report
+    from rtkaraoke.evaluate.data import data_root
+    from rtkaraoke.evaluate.run import evaluate
+    from rtkaraoke.masks.onnx import shipped_models
+
+    answer = answer or Answer()
+    models = model or tuple(shipped_models())
+    infos = model_infos(models)
+    with answer.progress() as progress:
+        found = evaluate(
+            dataset or data_root(),
+            models,
+            baselines=baseline or ("nothing", "centre", "oracle-ratio"),
+            families=family,
+            bsseval=(),
+            seconds=seconds,
+            n_songs=songs,
+            on_song=progress,
+        )
+    about = {"dataset": found.dataset, "songs": found.n_songs, "seconds": round(found.seconds, 1)}
+    answer.give(quality_report(found, infos, about))
+
+
+@bench.command
+def compare(before: Path, after: Path, /, *, answer: Answer | None = None) -> None:
+    """Compare two reports that were written with --json, and say which differences are more than noise.
+
+    Parameters
+    ----------
+    before, after
+        Files of one benchmark's JSON.
+    """
+    from rtkaraoke.bench.compare import compare as run
+    from rtkaraoke.bench.report import load
+
+    (answer or Answer()).give(run(load(before), load(after), (before.name, after.name)))

@@ -128,7 +128,9 @@ def live_settings(settings: Effective, **more: Any) -> "LiveSettings":
     from rtkaraoke.live.settings import LiveSettings
 
     live = settings.config.live
-    return LiveSettings(**{item.name: getattr(live, item.name) for item in fields(live) if item.name != "reconnect"} | more)
+    return LiveSettings(
+        **{item.name: getattr(live, item.name) for item in fields(live) if item.name != "reconnect"} | more
+    )
 
 
 def with_voice_untouched(settings: Effective) -> Effective:

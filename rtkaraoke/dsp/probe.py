@@ -330,7 +330,7 @@ def _is_clipped(recorded: Signal) -> bool:
     signal = recorded - recorded.mean()
     top = float(np.abs(signal).max(initial=0.0))
     at_top = np.abs(signal) >= FULL_SCALE * top
-    flat = np.count_nonzero(at_top[1:] & at_top[:-1] & (np.abs(np.diff(signal)) < 0.5 * top))
+    flat = int(np.count_nonzero(at_top[1:] & at_top[:-1] & (np.abs(np.diff(signal)) < 0.5 * top)))
     return top > 0 and flat >= CLIPPED_SAMPLES and _wide_band(signal)
 
 

@@ -117,9 +117,10 @@ def test_a_folder_that_cannot_be_written_is_said(home: Path) -> None:
 def loopback(server, home: Path, *argv: object) -> tuple[int, dict, str]:
     """``rtkaraoke bench loopback`` in a process that begins after the server and ends before it."""
     root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "rtkaraoke", "bench", "loopback", "--json", "--output", "loopback"]
+    command = [sys.executable, "-m", "rtkaraoke", "bench", "loopback", "--json", "--output", "loopback", "--input"]
+    command += ["loopback", "--runs", "1", "--probes", "2", "--order", "12", "--longest", "150"]
     done = subprocess.run(
-        [*command, "--input", "loopback", "--runs", "1", "--probes", "2", "--order", "12", "--longest", "150", *map(str, argv)],
+        [*command, *map(str, argv)],
         env=server.environment | {"PYTHONPATH": str(root), "XDG_STATE_HOME": str(home), "HOME": os.environ["HOME"]},
         capture_output=True, text=True, timeout=90,
     )  # fmt: skip
