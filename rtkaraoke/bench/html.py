@@ -1,5 +1,6 @@
 """A report as one HTML file that needs nothing beside it: no network, no script, no font."""
 
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -16,13 +17,13 @@ STYLE = """
   --band: #1b212a; --0: #6ea8e8; --1: #f0a060; --2: #55c9a5; --3: #e080bb; --4: #b49aec; --5: #dcc352; --6: #7fcaf0;
   --7: #a9afb8; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--page); color: var(--ink);
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 76rem; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .5rem; }
 .soft, .note { color: var(--soft); font-size: .87rem; margin: .3rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .87rem; }
-th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
+th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 th { font-weight: 600; } .number { text-align: right; } tbody tr:hover { background: var(--band); }
 td.prose { white-space: normal; min-width: 20rem; }
 svg { display: block; width: 100%; max-width: 760px; height: auto; }
@@ -49,7 +50,7 @@ def page(content: Mapping[str, Any]) -> str:
     command = f"rtkaraoke bench {content['name']}"
     charts = "".join(f"<h2>{escape(chart['title'])}</h2>\n{draw(chart)}\n" for chart in content["charts"])
     tables = "".join(_table(Table(**table)) for table in content["tables"])
-    notes = "".join(f'<p class="note">{escape(note)}</p>\n' for note in content["notes"])
+    notes = "".join(f'<p class="note">{_marked_up(note)}</p>\n' for note in content["notes"])
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -93,11 +94,17 @@ def _table(table: Table) -> str:
         + "</tr>\n"
         for row in table.texts()
     )
-    note = f'<p class="note">{escape(table.note)}</p>\n' if table.note else ""
+    note = f'<p class="note">{_marked_up(table.note)}</p>\n' if table.note else ""
     return (
         f'<h2>{escape(table.title)}</h2>\n<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}</tbody></table></div>\n{note}"
     )
+
+
+def _marked_up(text: str) -> str:
+    """Escaped, with the little Markdown that notes have: emphasis and code."""
+    text = re.sub(r"\*([^*\n]+)\*", r"<em>\1</em>", escape(text))
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", text)
 
 
 def _plain(value: Any) -> str:

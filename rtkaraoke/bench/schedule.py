@@ -24,7 +24,6 @@ from rtkaraoke.bench.report import Cell, Figure, Histogram, Report, Table
 from rtkaraoke.bench.statistics import per_hour, quantile
 from rtkaraoke.live import priority
 from rtkaraoke.live.child import SWITCH_INTERVAL_S
-from rtkaraoke.live.host import POLL_S
 
 PYTHON_SWITCH_INTERVAL_S = 0.005  #: Python's own default
 PREFILLS_MS = (5.8, 11.6)  #: 256 and 512 samples at 44.1 kHz
@@ -97,6 +96,8 @@ def schedule(
     RtkaraokeError
         For an unknown load.
     """
+    from rtkaraoke.live.host import POLL_S  # here, where the watched processes need not import the engine for it
+
     allowed = priority.realtime_allowed()
     priorities = PRIORITIES if allowed else PRIORITIES[1:]
     combinations = list(product(loads, priorities, PLACES))
@@ -105,7 +106,9 @@ def schedule(
         if progress is not None:
             progress(number, len(combinations), f"{load}, {wanted}, {place}")
         with busy(n_hogs, load), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            late_ms = process.submit(_watch, seconds, wanted == "FIFO", place != PLACES[0], place == PLACES[2]).result()
+            late_ms = process.submit(
+                _watch, POLL_S, seconds, wanted == "FIFO", place != PLACES[0], place == PLACES[2]
+            ).result()
         cases.append(Case(load, wanted, place, seconds, late_ms))
     report = _assemble(cases, {"seconds": seconds, "hogs": n_hogs, "loads": list(loads)})
     if not allowed:
@@ -113,7 +116,7 @@ def schedule(
     return report
 
 
-def _watch(seconds: float, realtime: bool, thread: bool, untuned: bool) -> NDArray[np.float64]:
+def _watch(poll_s: float, seconds: float, realtime: bool, thread: bool, untuned: bool) -> NDArray[np.float64]:
     """In a process of its own: a worker thread as :mod:`rtkaraoke.live.child` has it, and what it saw, in ms."""
     found: list[NDArray[np.float64]] = []
     sys.setswitchinterval(PYTHON_SWITCH_INTERVAL_S if untuned else SWITCH_INTERVAL_S)
@@ -127,7 +130,7 @@ def _watch(seconds: float, realtime: bool, thread: bool, untuned: bool) -> NDArr
     def work() -> None:
         if realtime:
             priority.raise_priority(priority.WORKER_PRIORITY)
-        found.append(_sleep(seconds))
+        found.append(_sleep(poll_s, seconds))
 
     worker = threading.Thread(target=work, name="worker")
     with busy_thread(thread):
@@ -136,16 +139,16 @@ def _watch(seconds: float, realtime: bool, thread: bool, untuned: bool) -> NDArr
     return found[0]
 
 
-def _sleep(seconds: float) -> NDArray[np.float64]:
-    late_ns = np.zeros(round(1.2 * seconds / POLL_S) + 1, np.int64)
+def _sleep(poll_s: float, seconds: float) -> NDArray[np.float64]:
+    late_ns = np.zeros(round(1.2 * seconds / poll_s) + 1, np.int64)
     ends_ns = time.monotonic_ns() + round(1e9 * seconds)
-    asked_ns = round(1e9 * POLL_S)
+    asked_ns = round(1e9 * poll_s)
     n_sleeps = 0
     while n_sleeps < len(late_ns):
         before_ns = time.monotonic_ns()
         if before_ns >= ends_ns:
             break
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
         late_ns[n_sleeps] = time.monotonic_ns() - before_ns - asked_ns
         n_sleeps += 1
     return np.maximum(1e-6 * late_ns[:n_sleeps], 0.0)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rtkaraoke.bench.index_signal import Accounts
 from rtkaraoke.bench.report import Cell, Figure, Report, Stack, Table, Timeline
 from rtkaraoke.bench.soak import Soak
 from rtkaraoke.bench.statistics import per_hour, share
@@ -48,8 +49,8 @@ MISSES = {
 }
 MISSES_NOTE = (
     "The ends of the 95 % interval (Poisson, exact). Where nothing was missed, *at most* is one-sided: fewer than 3 in "
-    "the time that was measured, so a longer run promises more. *Xruns*: our rings ran dry or full; *late masks*: those "
-    "that missed their hop, which is bridged."
+    "the time that was measured, so a longer run promises more. *Xruns*: our rings ran dry or full; *late "
+    "masks*: those that missed their hop, which is bridged."
 )
 
 
@@ -119,7 +120,7 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
         if not result.sent.flawless:
             notes.append(
                 f"prefill {prefill}: the measuring client itself lost samples, so what is flawed here need not be the "
-                f"program's: {result.sent}"
+                f"program's: {_flaws(result.sent)}"
             )
         charts += _lines(prefill, result)
         bars[f"prefill {prefill}"] = {name: 1e3 * n / status.sample_rate for name, n in status.latency_terms.items()}
@@ -140,6 +141,12 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
     ]
     charts.append(Stack("Latency by term", "ms", bars))
     return Report("soak", "A long live run, every sample accounted for", parameters, figures, tables, [*charts], notes)
+
+
+def _flaws(accounts: Accounts) -> str:
+    """What befell the samples, in words."""
+    counts = ("displaced", "silent", "lost", "repeated", "altered")
+    return ", ".join(f"{getattr(accounts, name)} {name}" for name in counts) if accounts.started else "none arrived"
 
 
 def _xruns(result: Soak) -> int:

@@ -32,7 +32,7 @@ def _histogram(chart: Mapping[str, Any]) -> str:
         points = []
         previous: float | None = None
         for edge, count in pairs:
-            if previous is not None and edge > previous * 1.2:  # a gap: nothing was counted in between
+            if previous is not None and edge > previous * 1.01:  # a gap: nothing was counted in between
                 points += [(x(previous), y(0.7)), (x(edge), y(0.7))]
             elif previous is None:
                 points.append((x(edge), y(0.7)))
@@ -79,7 +79,8 @@ def _stack(chart: Mapping[str, Any]) -> str:
     parts = _axis_x(x, x.ticks(), chart["unit"], height)
     for row, (label, terms) in enumerate(bars.items()):
         top, at = TOP + ROW * row + 4, 0.0
-        parts.append(_text(left - 8, top + 17, label, "end"))
+        most = int((left - 16) / CHARACTER)
+        parts.append(_text(left - 8, top + 17, label if len(label) <= most else label[: most - 1] + "…", "end"))
         for name in names:
             value = terms.get(name, 0.0)
             if value <= 0:

@@ -68,7 +68,7 @@ def test_in_noise_20_db_above_the_probe_it_is_right_or_says_that_it_does_not_kno
         answer = find(recorded, probe, RATE)
     except CalibrationError as error:
         kind, known = error.kind, order >= 15
-        assert (kind, known) == ("noise", False)  # noqa: PT017  either is right
+        assert (kind, known) == ("noise", False)
     else:
         assert abs(answer.delay - delay) < 0.2  # of one probe; the mean of many is as much better
 
