@@ -18,8 +18,8 @@ COLUMNS = {
     "ms": ".3f",
     "device part, samples": ".3f",
     "as declared": "",
-    "not declared": "+.3f",
-    "level dB": "+.1f",
+    "not declared": "+z.3f",
+    "level dB": "+z.1f",
     "polarity": "",
     "clearness dB": ".0f",
 }

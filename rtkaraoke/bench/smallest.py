@@ -7,7 +7,7 @@ then the prefill, from four blocks down to two.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from rtkaraoke.live.telemetry import LiveStatus
 BLOCKS = (1024, 512, 256, 128, 64, 32)
 PREFILL_BLOCKS = (4, 3, 2)
 LATE_SHARE = 0.001  #: of masks, that may be late: a held mask is not heard
+SETTLE_S = 1.0  #: after the start; a sound server stumbles over every client that comes
 RESERVE = 2  #: the recommended prefill is at least the smallest that held and so many blocks
 COLUMNS = {
     "block": "",
@@ -88,12 +89,18 @@ def try_out(
             session.start()
         except LiveError as error:
             return Trial(settings.block, settings.prefill, 0.0, session.status(), str(error))
-        started = time.monotonic()
+        session.wait(SETTLE_S)
+        before, started = session.status(), time.monotonic()
         session.wait(seconds)
         status, ran_s = session.status(), time.monotonic() - started
         if session.error is not None:
             raise session.error
-    return Trial(settings.block, settings.prefill, ran_s, status)
+    counted = {name: _since(getattr(status, name), getattr(before, name)) for name in ("xruns", "hops")}
+    return Trial(settings.block, settings.prefill, ran_s, replace(status, **counted))
+
+
+def _since(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    return {name: count - before.get(name, 0) for name, count in now.items()}
 
 
 def smallest(
@@ -166,7 +173,8 @@ def recommend(trials: Sequence[Trial]) -> tuple[int, int] | None:
     found = best(trials)
     if found is None:
         return None
-    return found.block, found.prefill + RESERVE * found.block
+    block = max(found.block, found.status.period)  # where the server decides, its own
+    return block, found.prefill + RESERVE * block
 
 
 def mode(prefill: int) -> str:
@@ -200,7 +208,7 @@ def preset(settings: LiveSettings, trials: Sequence[Trial], model: str, descript
         "sample_rate": settings.sample_rate,
         "block": block,
         "prefill": prefill,
-        "prefill_without_realtime": prefill if not trials[0].status.realtime else settings.prefill_without_realtime,
+        "prefill_without_realtime": max(prefill, settings.prefill_without_realtime if trials[0].status.realtime else 0),
     }
     lines = [
         f"description = {json.dumps(description, ensure_ascii=False)}",
@@ -269,7 +277,7 @@ def devices_report(trials: Sequence[Trial], parameters: dict[str, object]) -> Re
         at_most = per_hour(0, found.seconds).high
         notes.append(
             f"{held} ({found.status.latency_ms:.1f} ms; xruns in an hour at 95 %: fewer than {at_most:.0f}). "
-            f"Recommended, with reserve: --block {block} --prefill {prefill}; the nearest preset is {mode(prefill)}."
+            f"Recommended, with reserve: `--block {block} --prefill {prefill}`; the nearest preset is {mode(prefill)}."
         )
         figures["devices.recommended_block_samples"] = Figure(block)
         figures["devices.recommended_prefill_samples"] = Figure(prefill)

@@ -79,7 +79,7 @@ def _stack(chart: Mapping[str, Any]) -> str:
     parts = _axis_x(x, x.ticks(), chart["unit"], height)
     for row, (label, terms) in enumerate(bars.items()):
         top, at = TOP + ROW * row + 4, 0.0
-        most = int((left - 16) / CHARACTER)
+        most = round((left - 16) / CHARACTER)
         parts.append(_text(left - 8, top + 17, label if len(label) <= most else label[: most - 1] + "…", "end"))
         for name in names:
             value = terms.get(name, 0.0)

@@ -47,6 +47,7 @@ def test_a_server_that_decides_by_itself_is_not_asked_for_less(monkeypatch: pyte
     found = tried(monkeypatch, least=0, period=256)
     assert min(trial.block for trial in found) == 128
     assert best(found).prefill == 512
+    assert recommend(found) == (256, 512 + 2 * 256)
 
 
 def test_where_nothing_holds_nothing_is_recommended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
