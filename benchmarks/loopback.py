@@ -52,7 +52,7 @@ def truth(n_runs: int) -> Table:
             with dummy_server(period, rate) as server:
                 # In a process of its own: PortAudio must begin after the server and end before it.
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                    found = process.submit(round_trip, period, rate, n_runs).result()
+                    found = process.submit(round_trip, period, n_runs).result()
                 judged = float(np.mean(jack_iodelay(server)))
             away = (found.device - period, found.device - judged)
             rows.append([rate, period, period, found.device, found.half_width, judged, *away])
@@ -64,7 +64,7 @@ def truth(n_runs: int) -> Table:
     return Table("truth", "Round trip of JACK's dummy driver", TRUTH_COLUMNS, rows, note)
 
 
-def round_trip(period: int, rate: int, n_runs: int) -> RoundTrip:
+def round_trip(period: int, n_runs: int) -> RoundTrip:
     settings = LiveSettings(
         input=DEVICE, output=DEVICE, channels_in=(1,), channels_out=(1,), block=period, prefill=max(2048, 2 * period)
     )
