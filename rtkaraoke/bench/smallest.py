@@ -95,8 +95,8 @@ def try_out(
         status, ran_s = session.status(), time.monotonic() - started
         if session.error is not None:
             raise session.error
-    counted = {name: _since(getattr(status, name), getattr(before, name)) for name in ("xruns", "hops")}
-    return Trial(settings.block, settings.prefill, ran_s, replace(status, **counted))
+    counted = replace(status, xruns=_since(status.xruns, before.xruns), hops=_since(status.hops, before.hops))
+    return Trial(settings.block, settings.prefill, ran_s, counted)
 
 
 def _since(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
