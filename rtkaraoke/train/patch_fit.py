@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.train.checkpoint import misfit, read_checkpoint
@@ -60,7 +60,7 @@ def input_scale(config: PatchTrainConfig, train: Patches) -> tuple[float, float]
 
 
 def patch_loss(
-    network: nn.Module,
+    network: DeepKaraoke | IbmCnn,
     magnitude: Tensor,
     mask: Tensor,
     *,
@@ -130,7 +130,8 @@ class PatchTraining:
         train, valid = load_patches(config, n_context)
         self.scale, published = input_scale(config, train)
         self.level = published / self.scale
-        self.train, self.valid = (part.to(self.fabric.device) if part else None for part in (train, valid))
+        self.patches = train.to(self.fabric.device)
+        self.held_back = valid.to(self.fabric.device) if valid else None
         self.state: dict[str, Any] = {"epoch": 0, "best_epoch": 0, "best_loss": float("inf"), "best": None}
         if saved is not None:
             self._restore(saved)
@@ -159,7 +160,7 @@ class PatchTraining:
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Once through the patches; the line for ``loss.csv``."""
-        fit, train = self.config.fit, self.train
+        fit, train = self.config.fit, self.patches
         started = time.monotonic()
         autoencoder = epoch < fit.pretrain_epochs
         options: dict[str, Any] = {"last_row": fit.rows == "last" and not autoencoder}
@@ -193,7 +194,7 @@ class PatchTraining:
     @torch.no_grad()
     def _validate(self, **options: Any) -> float | None:
         """The mean loss over all patches that are held back, if any."""
-        valid = self.valid
+        valid = self.held_back
         if valid is None:
             return None
         self.network.eval()
@@ -216,4 +217,5 @@ def load_trained(checkpoint: Path | str) -> Trained:
     network = config.build()
     network.load_state_dict(saved["best"] or saved["network"])
     network.requires_grad_(False).eval()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Trained(network, config, saved["scale"], saved["epoch"], saved["best_epoch"])
