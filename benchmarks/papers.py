@@ -9,8 +9,11 @@ small as it can be and proves nothing but that it runs. Needs the data folder (R
 """
 
 import argparse
+import csv
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,7 +39,9 @@ from rtkaraoke.masks.models import load_model
 from rtkaraoke.train.patch_data import magnitudes, mix
 from rtkaraoke.train.patch_fit import Trained, load_trained
 from rtkaraoke.train.patch_use import Rows, export_patches, rows_of
+from rtkaraoke.train.runs import append_row
 
+TIMES = "times.csv"
 ALPHA, THETA = 0.5, 0.15
 DEEP, CNN = StftGeometry(44_100, 2048, 512), StftGeometry(44_100, 8192, 512, window=2048)
 FIGURES = {
@@ -46,9 +51,10 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is done; ``sweep_clips`` of the test clips, evenly chosen, are enough for curves."""
+    """How much is done; of the test clips, ``table_clips`` and for curves ``sweep_clips``, evenly chosen."""
 
-    sweep_clips: int = 60
+    table_clips: int = 92
+    sweep_clips: int = 46
     alphas: tuple[float, ...] = tuple(round(0.01 + 0.1 * i, 2) for i in range(10))
     thetas: tuple[float, ...] = (0.0, 0.05, 0.15, 0.25, 0.35, 0.45)
     deep_look_ahead: tuple[int, ...] = (0, 1, 4, 19)
@@ -56,10 +62,10 @@ class Sizes:
     bases: int = 100
     nmf_iterations: int = 100
     nmf_stride: int = 10  # frames between patches, of the published 1
-    widths: tuple[int, ...] = (256, 512, 1024, 2048, 4096)
+    widths: tuple[int, ...] = (256, 512, 1024, 1536, 2048, 3072, 4096)
 
 
-MINIATURE = Sizes(2, (0.31, 0.51), (0.0, 0.35), (0, 1), (0, 1), 4, 5, 10, (16,))
+MINIATURE = Sizes(2, 2, (0.31, 0.51), (0.0, 0.35), (0, 1), (0, 1), 4, 5, 10, (16,))
 
 
 @dataclass
@@ -84,6 +90,26 @@ class CachedRows:
         """As published, or with so many later frames."""
         choose = Rows.published if look_ahead is None else partial(Rows.at, look_ahead=look_ahead)
         return self.separator(choose).method(rule)
+
+
+def evenly(clips: Sequence[Item], n: int) -> Sequence[Item]:
+    """``n`` of the clips, or all where there are fewer, spread over all singers."""
+    return [clips[int(i)] for i in np.linspace(0, len(clips), min(n, len(clips)), endpoint=False)]
+
+
+@contextmanager
+def timed(runs: Path, part: str) -> Iterator[None]:
+    """Note the processor time of a part in ``runs / times.csv``, where later invocations add theirs."""
+    before = sum(os.times()[:4])
+    yield
+    runs.mkdir(parents=True, exist_ok=True)
+    append_row(runs / TIMES, {"part": part, "processor_seconds": sum(os.times()[:4]) - before})
+
+
+def processor_minutes(runs: Path) -> float:
+    """Of all parts together, training that was interrupted included."""
+    with (runs / TIMES).open(newline="", encoding="utf-8") as file:
+        return sum(float(row["processor_seconds"]) for row in csv.DictReader(file)) / 60
 
 
 def by_alpha(alpha: float = ALPHA) -> Rule:
@@ -208,10 +234,26 @@ def pre_training(report: Report) -> Table:
     return Table("pretraining", "What pre-training as an autoencoder changes", columns, rows, note)
 
 
+def measure_all(runs: Path, sizes: Sizes, n_clips: int, plots: Path) -> list[Table]:
+    """The tables of what was trained; the plots go to the folder ``plots``."""
+    networks = {name: load_trained(runs / name / "last.pt") for name in papers_train.VARIANTS}
+    clips = classical_clips("test")
+    some, fewer = evenly(clips, n_clips), evenly(clips, sizes.sweep_clips)
+    nmf = fit_nmf(networks["deep-karaoke"], sizes)
+    swept = measure(sweep_methods(networks, nmf, sizes), fewer, "curves")
+    draw(swept, plots)
+    compared = measure(main_methods(networks, nmf, runs), some, "table")
+    return [
+        table(compared, "all", f"MIR-1K, 0 dB, {len(some)} clips", "method", compared.methods),
+        table(swept, "curves", f"The same, {len(fewer)} clips, one setting changed", "setting", swept.methods),
+        pre_training(swept),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("~/rtkaraoke-runs/papers"), help="where training lies")
-    parser.add_argument("--clips", type=int, default=0, help="test clips; all when left out")
+    parser.add_argument("--clips", type=int, default=0, help="test clips of the table, of 275")
     parser.add_argument("--only", choices=("train", "cost", "measure"), help="a part; all when left out")
     parser.add_argument("--without-default", action="store_true", help="do not train the default architecture")
     parser.add_argument("--miniature", action="store_true")
@@ -220,28 +262,21 @@ def main() -> None:
     parser.add_argument("--name", default="papers", help="results/NAME.json")
     options = parser.parse_args()
     runs, sizes = options.runs.expanduser(), MINIATURE if options.miniature else Sizes()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     tables: list[Table] = []
     if options.only in (None, "train"):
-        papers_train.train_all(runs, options.miniature, default=not (options.without_default or options.miniature))
+        with timed(runs, "train"):
+            papers_train.train_all(runs, options.miniature, default=not (options.without_default or options.miniature))
     if options.only in (None, "cost"):
-        tables.append(cost(sizes.widths, n_steps=20 if options.miniature else 500, small=options.miniature))
+        with timed(runs, "cost"):
+            tables.append(cost(sizes.widths, n_steps=20 if options.miniature else 500, small=options.miniature))
     if options.only in (None, "measure"):
-        networks = {name: load_trained(runs / name / "last.pt") for name in papers_train.VARIANTS}
-        clips = classical_clips("test")[: options.clips or None]
-        some = clips[:: max(1, len(clips) // sizes.sweep_clips)][: sizes.sweep_clips]
-        nmf = fit_nmf(networks["deep-karaoke"], sizes)
-        compared = measure(main_methods(networks, nmf, runs), clips, "table")
-        swept = measure(sweep_methods(networks, nmf, sizes), some, "curves")
-        tables += [
-            table(compared, "all", f"MIR-1K, 0 dB, {len(clips)} clips", "method", compared.methods),
-            table(swept, "curves", f"The same, {len(some)} clips, one setting changed", "setting", swept.methods),
-            pre_training(swept),
-        ]
-        draw(swept, options.plots)
+        with timed(runs, "measure"):
+            tables += measure_all(runs, sizes, options.clips or sizes.table_clips, options.plots)
     if tables:
-        path = save(options.name, tables, results=options.results, miniature=int(options.miniature))
-        print(f"wrote {path.name}")
+        minutes = round(processor_minutes(runs))
+        path = save(options.name, tables, results=options.results, processor_minutes_in_all=minutes)
+        print(f"wrote {path.name}: {minutes} minutes of processor time in all")
 
 
 if __name__ == "__main__":

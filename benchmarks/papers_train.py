@@ -45,7 +45,15 @@ SMALL: dict[str, Changes] = {
         "fit": {"epochs": 2, "pretrain_epochs": 1},
     },
 }
-DEFAULT_STEPS = 1500
+DEFAULT_FIT = {
+    "steps": 240,
+    "warm_up": 10,
+    "cool_down": 120,
+    "ema": 0.99,
+    "validate_every": 240,
+    "devices": 1,
+    "threads": 1,
+}
 DEFAULT_MIX = {
     "true_pair": 0.5,
     "voice_db": 0.0,
@@ -70,7 +78,7 @@ def train_default(runs: Path) -> None:
     changes: Changes = {
         "card": {"name": "live-mir1k", "training_data": "MIR-1K, singers abjones and amy"},
         "mix": DEFAULT_MIX,
-        "fit": {"steps": DEFAULT_STEPS},
+        "fit": DEFAULT_FIT,
     }
     recipe = write_recipe(runs, "live-mir1k", "live", [changes], cache=str(runs / "cache"))
     # A process of its own: one that trains on two processors starts its own program once more.
@@ -85,15 +93,17 @@ def default_model(runs: Path) -> Path:
 
 
 def narrowed_data(folder: Path) -> Path:
-    """A data folder whose training clips of MIR-1K are those of the protocol, all else being where it is."""
+    """A data folder whose only training clips are the protocol's, with the validation songs of the real one."""
     source = data_root()
     folder.mkdir(parents=True, exist_ok=True)
     with (source / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    protocols = [row for row in rows if row["family"] == "mir1k" and row["group"].lower() in MIR1K_TRAINING]
+    rows = [row | {"split": "train"} for row in protocols] + [
+        row for row in rows if row["family"] != "mir1k" and row["split"] == "valid"
+    ]
     for row in rows:
         row["path"] = str((source / row["path"]).resolve())
-        if row["family"] == "mir1k":
-            row["split"] = "train" if row["group"].lower() in MIR1K_TRAINING else "test"
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -5,7 +5,7 @@ checkpoint is :mod:`rtkaraoke.train.checkpoint`'s.
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def append_row(path: Path, row: dict[str, float]) -> None:
+def append_row(path: Path, row: Mapping[str, float | str]) -> None:
     """Add a line to a CSV file; its first line names the columns."""
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
