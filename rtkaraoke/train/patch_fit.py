@@ -49,14 +49,11 @@ class Trained:
     best_epoch: int
 
 
-def input_scale(config: PatchTrainConfig, train: Patches) -> tuple[float, float]:
-    """What magnitudes are multiplied with, and what would bring them to the published scale.
-
-    That is the largest at one (DK), or a full-scale sine at a half (CNN).
-    """
-    peak = float(train.magnitude.max()) if config.kind == "deep-karaoke" else float(np.hanning(2048).sum())
-    root = float(train.magnitude.square().mean().sqrt())
-    return 1.0 / (root if config.data.input == "rms" else peak), 1.0 / peak
+def input_scale(config: PatchTrainConfig, train: Patches) -> float:
+    """What magnitudes are multiplied with; see :class:`rtkaraoke.train.patch_config.PatchData`."""
+    if config.data.input == "rms":
+        return 1.0 / float(train.magnitude.square().mean().sqrt())
+    return 1.0 / (float(train.magnitude.max()) if config.kind == "deep-karaoke" else float(np.hanning(2048).sum()))
 
 
 def patch_loss(
@@ -66,7 +63,6 @@ def patch_loss(
     *,
     last_row: bool = False,
     autoencoder: bool = False,
-    level: float = 1.0,
 ) -> Tensor:
     """The network's own loss on one batch.
 
@@ -78,14 +74,13 @@ def patch_loss(
     last_row : bool
         Count the last frame alone.
     autoencoder : bool
-        Give the network the voice's part of the mixture, mask x magnitude, and ask for the same back.
-    level : float
-        From the input's scale to that of what an autoencoder is asked for, which must lie in [0, 1].
+        Give the network the voice's part of the mixture, mask x magnitude, and ask for the same back; what is above
+        one, which no sigmoid reaches, counts as one.
     """
     n_frames = network.n_frames
     if autoencoder:
         magnitude = mask * magnitude
-        target = (level * magnitude[:, -n_frames:]).clamp(max=1.0)
+        target = magnitude[:, -n_frames:].clamp(max=1.0)
     else:
         target = network.smoothing + (1 - 2 * network.smoothing) * mask[:, -n_frames:]
     first_row = n_frames - 1 if last_row else 0
@@ -128,8 +123,7 @@ class PatchTraining:
         self.network, self.optimiser = self.fabric.setup(self.plain, optimiser)
         n_context = self.plain.n_context if isinstance(self.plain, StreamingIbmCnn) else 0
         train, valid = load_patches(config, n_context)
-        self.scale, published = input_scale(config, train)
-        self.level = published / self.scale
+        self.scale = input_scale(config, train)
         self.patches = train.to(self.fabric.device)
         self.held_back = valid.to(self.fabric.device) if valid else None
         self.state: dict[str, Any] = {"epoch": 0, "best_epoch": 0, "best_loss": float("inf"), "best": None}
@@ -163,8 +157,7 @@ class PatchTraining:
         fit, train = self.config.fit, self.patches
         started = time.monotonic()
         autoencoder = epoch < fit.pretrain_epochs
-        options: dict[str, Any] = {"last_row": fit.rows == "last" and not autoencoder}
-        options |= {"autoencoder": autoencoder, "level": self.level}
+        options = {"last_row": fit.rows == "last" and not autoencoder, "autoencoder": autoencoder}
         torch.manual_seed(fit.seed * 1_000_003 + epoch)  # also that of dropout
         order = torch.randperm(len(train.starts)).to(self.fabric.device)
         self.network.train()
@@ -192,7 +185,7 @@ class PatchTraining:
         }
 
     @torch.no_grad()
-    def _validate(self, **options: Any) -> float | None:
+    def _validate(self, **options: bool) -> float | None:
         """The mean loss over all patches that are held back, if any."""
         valid = self.held_back
         if valid is None:

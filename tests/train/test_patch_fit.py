@@ -141,7 +141,7 @@ def test_number_of_patches_and_mixing_are_the_recipes(data: Path) -> None:
     assert len(train.starts) == len(train.starts.unique()) == 100
     parts = mix(read_manifest(data)[0], config.data)
     assert [float(np.abs(part).max()) for part in (parts.voice, parts.music)] == pytest.approx([0.5, 0.5])
-    assert input_scale(config, train)[0] * float(train.magnitude.max()) == pytest.approx(1.0)
+    assert input_scale(config, train) * float(train.magnitude.max()) == pytest.approx(1.0)
 
 
 def test_losses_are_those_of_the_papers() -> None:
