@@ -1,6 +1,6 @@
 """Both papers, trained and measured here: MIR-1K by its classical protocol, voice and music equally loud.
 
-    python benchmarks/papers.py [--runs FOLDER] [--clips N] [--only train|cost|measure] [--miniature]
+    python benchmarks/papers.py [--runs FOLDER] [--clips N] [--only train|cost|curves|table] [--miniature]
 
 Trains what has not been trained yet (recipes ``configs/train/deep-karaoke.toml`` and ``ibm-cnn.toml``, their variants,
 and the default architecture on the same 175 clips), then takes the test clips apart and writes ``results/papers.json``
@@ -14,14 +14,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import papers_train
 import torch
-from common import RESULTS, Cell, Table, save
+from common import RESULTS, Cell, Table, load, save
 from papers_cost import cost
 from papers_plots import draw
 
@@ -39,8 +39,10 @@ from rtkaraoke.masks.models import load_model
 from rtkaraoke.train.patch_data import magnitudes, mix
 from rtkaraoke.train.patch_fit import Trained, load_trained
 from rtkaraoke.train.patch_use import Rows, export_patches, rows_of
-from rtkaraoke.train.runs import append_row
+from rtkaraoke.train.runs import CHECKPOINT, append_row
 
+PARTS = ("train", "cost", "curves", "table")
+KEYS = ("cost", "all", "curves", "pretraining")  # of the tables, in their order
 TIMES = "times.csv"
 ALPHA, THETA = 0.5, 0.15
 DEEP, CNN = StftGeometry(44_100, 2048, 512), StftGeometry(44_100, 8192, 512, window=2048)
@@ -53,8 +55,8 @@ FIGURES = {
 class Sizes:
     """How much is done; of the test clips, ``table_clips`` and for curves ``sweep_clips``, evenly chosen."""
 
-    table_clips: int = 92
-    sweep_clips: int = 46
+    table_clips: int = 51
+    sweep_clips: int = 24
     alphas: tuple[float, ...] = tuple(round(0.01 + 0.1 * i, 2) for i in range(10))
     thetas: tuple[float, ...] = (0.0, 0.05, 0.15, 0.25, 0.35, 0.45)
     deep_look_ahead: tuple[int, ...] = (0, 1, 4, 19)
@@ -133,6 +135,10 @@ class LastProbability:
         return self._found
 
 
+def trained(runs: Path, name: str) -> Trained:
+    return load_trained(runs / name / CHECKPOINT)
+
+
 def fit_nmf(deep: Trained, sizes: Sizes) -> OfflineSeparator:
     """Bases from the very patches that the first network learned from, a fifth as densely."""
     config, n_frames = deep.config, deep.network.n_frames
@@ -175,9 +181,9 @@ def table(report: Report, key: str, title: str, first: str, names: Iterable[str]
     return Table(key, title, columns, [[name, *figures(report, name)] for name in names], note)
 
 
-def main_methods(networks: dict[str, Trained], nmf: OfflineSeparator, runs: Path) -> dict[str, Method]:
+def main_methods(runs: Path, nmf: OfflineSeparator) -> dict[str, Method]:
     """The rows of the table that compares everything."""
-    deep, cnn = CachedRows(networks["deep-karaoke"]), CachedRows(networks["ibm-cnn"])
+    deep, cnn = CachedRows(trained(runs, "deep-karaoke")), CachedRows(trained(runs, "ibm-cnn"))
     methods: dict[str, Method] = {
         "do nothing": do_nothing,
         "NMF": nmf.method(by_alpha()),
@@ -186,8 +192,8 @@ def main_methods(networks: dict[str, Trained], nmf: OfflineSeparator, runs: Path
         "Deep Karaoke, in the engine": in_engine(runs, "deep-karaoke"),
         "IBM CNN, as published": cnn.method(by_theta()),
         "IBM CNN, causal": cnn.method(by_theta(), 0),
-        "IBM CNN, causal, trained for it": CachedRows(networks["ibm-cnn-last"]).method(by_theta(), 0),
-        "IBM CNN, streaming": CachedRows(networks["ibm-cnn-streaming"]).method(by_theta(), 0),
+        "IBM CNN, causal, trained for it": CachedRows(trained(runs, "ibm-cnn-last")).method(by_theta(), 0),
+        "IBM CNN, streaming": CachedRows(trained(runs, "ibm-cnn-streaming")).method(by_theta(), 0),
         "IBM CNN, streaming, in the engine": in_engine(runs, "ibm-cnn-streaming"),
     }
     default = papers_train.default_model(runs)
@@ -202,14 +208,14 @@ def main_methods(networks: dict[str, Trained], nmf: OfflineSeparator, runs: Path
 
 def in_engine(runs: Path, name: str) -> Method:
     target = runs / f"{name}.onnx"
-    export_patches(runs / name / "last.pt", target)
+    export_patches(runs / name / CHECKPOINT, target)
     return through_engine(load_model(target, "cpu"))
 
 
-def sweep_methods(networks: dict[str, Trained], nmf: OfflineSeparator, sizes: Sizes) -> dict[str, Method]:
+def sweep_methods(runs: Path, nmf: OfflineSeparator, sizes: Sizes) -> dict[str, Method]:
     """The points of all curves."""
-    deep, cnn = CachedRows(networks["deep-karaoke"]), CachedRows(networks["ibm-cnn"])
-    plain = CachedRows(networks["ibm-cnn-plain"])
+    deep, cnn = CachedRows(trained(runs, "deep-karaoke")), CachedRows(trained(runs, "ibm-cnn"))
+    plain = CachedRows(trained(runs, "ibm-cnn-plain"))
     return {
         **{f"Deep Karaoke, alpha {alpha:g}": deep.method(by_alpha(alpha)) for alpha in sizes.alphas},
         **{f"NMF, alpha {alpha:g}": nmf.method(by_alpha(alpha)) for alpha in sizes.alphas},
@@ -234,49 +240,54 @@ def pre_training(report: Report) -> Table:
     return Table("pretraining", "What pre-training as an autoencoder changes", columns, rows, note)
 
 
-def measure_all(runs: Path, sizes: Sizes, n_clips: int, plots: Path) -> list[Table]:
-    """The tables of what was trained; the plots go to the folder ``plots``."""
-    networks = {name: load_trained(runs / name / "last.pt") for name in papers_train.VARIANTS}
-    clips = classical_clips("test")
-    some, fewer = evenly(clips, n_clips), evenly(clips, sizes.sweep_clips)
-    nmf = fit_nmf(networks["deep-karaoke"], sizes)
-    swept = measure(sweep_methods(networks, nmf, sizes), fewer, "curves")
-    draw(swept, plots)
-    compared = measure(main_methods(networks, nmf, runs), some, "table")
-    return [
-        table(compared, "all", f"MIR-1K, 0 dB, {len(some)} clips", "method", compared.methods),
-        table(swept, "curves", f"The same, {len(fewer)} clips, one setting changed", "setting", swept.methods),
-        pre_training(swept),
-    ]
+def evaluate(runs: Path, part: str, sizes: Sizes, plots: Path) -> list[Table]:
+    """The tables of ``part``, ``curves`` or ``table``, of what was trained; the plots go to the folder ``plots``."""
+    nmf = fit_nmf(trained(runs, "deep-karaoke"), sizes)
+    clips = evenly(classical_clips("test"), sizes.table_clips if part == "table" else sizes.sweep_clips)
+    if part == "table":
+        found = measure(main_methods(runs, nmf), clips, part)
+        return [table(found, "all", f"MIR-1K, 0 dB, {len(clips)} clips", "method", found.methods)]
+    found = measure(sweep_methods(runs, nmf, sizes), clips, part)
+    draw(found, plots)
+    title = f"The same, {len(clips)} clips, one setting changed"
+    return [table(found, "curves", title, "setting", found.methods), pre_training(found)]
+
+
+def merge(path: Path, tables: Iterable[Table]) -> list[Table]:
+    """``tables`` and those others that an earlier invocation has left in ``path``."""
+    found = {kept.key: kept for kept in load(path)[1]} if path.exists() else {}
+    found |= {table.key: table for table in tables}
+    return [found[key] for key in KEYS if key in found]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("~/rtkaraoke-runs/papers"), help="where training lies")
-    parser.add_argument("--clips", type=int, default=0, help="test clips of the table, of 275")
-    parser.add_argument("--only", choices=("train", "cost", "measure"), help="a part; all when left out")
-    parser.add_argument("--without-default", action="store_true", help="do not train the default architecture")
-    parser.add_argument("--miniature", action="store_true")
+    parser.add_argument("--clips", type=int, help="test clips of the table, of 275")
+    parser.add_argument("--only", choices=PARTS, help="a part; all when left out")
+    parser.add_argument("--miniature", action="store_true", help="no default architecture, and all else tiny")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--plots", type=Path, default=RESULTS.parent.parent / "docs")
     parser.add_argument("--name", default="papers", help="results/NAME.json")
     options = parser.parse_args()
     runs, sizes = options.runs.expanduser(), MINIATURE if options.miniature else Sizes()
+    if options.clips:
+        sizes = replace(sizes, table_clips=options.clips)
     torch.set_num_threads(1)
-    tables: list[Table] = []
-    if options.only in (None, "train"):
-        with timed(runs, "train"):
-            papers_train.train_all(runs, options.miniature, default=not (options.without_default or options.miniature))
-    if options.only in (None, "cost"):
-        with timed(runs, "cost"):
-            tables.append(cost(sizes.widths, n_steps=20 if options.miniature else 500, small=options.miniature))
-    if options.only in (None, "measure"):
-        with timed(runs, "measure"):
-            tables += measure_all(runs, sizes, options.clips or sizes.table_clips, options.plots)
-    if tables:
-        minutes = round(processor_minutes(runs))
-        path = save(options.name, tables, results=options.results, processor_minutes_in_all=minutes)
-        print(f"wrote {path.name}: {minutes} minutes of processor time in all")
+    for part in PARTS if options.only is None else (options.only,):
+        tables: list[Table] = []
+        with timed(runs, part):
+            if part == "train":
+                papers_train.train_all(runs, options.miniature)
+            elif part == "cost":
+                tables = [cost(sizes.widths, n_steps=20 if options.miniature else 500, small=options.miniature)]
+            else:
+                tables = evaluate(runs, part, sizes, options.plots)
+        if tables:
+            minutes = round(processor_minutes(runs))
+            kept = merge(options.results / f"{options.name}.json", tables)
+            path = save(options.name, kept, results=options.results, processor_minutes_in_all=minutes)
+            print(f"wrote {path.name}: {minutes} minutes of processor time in all", flush=True)
 
 
 if __name__ == "__main__":

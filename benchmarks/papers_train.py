@@ -17,9 +17,9 @@ from rtkaraoke.evaluate.data import DATA_VARIABLE, Item, data_root
 from rtkaraoke.evaluate.mir1k import of_singers
 from rtkaraoke.evaluate.readers.clips import MIR1K_TRAINING
 from rtkaraoke.train.export import export
-from rtkaraoke.train.fit import CHECKPOINT
 from rtkaraoke.train.patch_config import PatchTrainConfig
 from rtkaraoke.train.patch_fit import train_patches
+from rtkaraoke.train.runs import CHECKPOINT
 
 RECIPES = FOLDER.parent / "configs" / "train"
 Changes = dict[str, dict[str, Any]]
@@ -61,14 +61,14 @@ DEFAULT_MIX = {
 }
 
 
-def train_all(runs: Path, miniature: bool, default: bool) -> None:
-    """Train every variant to its end; what is trained already takes no time."""
+def train_all(runs: Path, miniature: bool) -> None:
+    """Train every variant to its end, but in a miniature the default architecture; what is trained takes no time."""
     for name, (origin, changes) in VARIANTS.items():
         # A variant's own change comes last: a miniature without pre-training has none.
         all_changes = [SMALL[origin] if miniature else {}, changes]
         print(f"training {name}", flush=True)
         train_patches(write_recipe(runs, name, origin, all_changes))
-    if default:
+    if not miniature:
         train_default(runs)
 
 
