@@ -44,6 +44,7 @@ from rtkaraoke.train.runs import CHECKPOINT, append_row
 PARTS = ("train", "cost", "curves", "table")
 KEYS = ("cost", "all", "curves", "pretraining")  # of the tables, in their order
 TIMES = "times.csv"
+CNN_PUBLISHED, PRETRAINED = "IBM CNN, as published", "IBM CNN, as published, pre-trained"
 ALPHA, THETA = 0.5, 0.15
 DEEP, CNN = StftGeometry(44_100, 2048, 512), StftGeometry(44_100, 8192, 512, window=2048)
 FIGURES = {
@@ -55,8 +56,8 @@ FIGURES = {
 class Sizes:
     """How much is done; of the test clips, ``table_clips`` and for curves ``sweep_clips``, evenly chosen."""
 
-    table_clips: int = 51
-    sweep_clips: int = 24
+    table_clips: int = 34
+    sweep_clips: int = 17
     alphas: tuple[float, ...] = tuple(round(0.01 + 0.1 * i, 2) for i in range(10))
     thetas: tuple[float, ...] = (0.0, 0.05, 0.15, 0.25, 0.35, 0.45)
     deep_look_ahead: tuple[int, ...] = (0, 1, 4, 19)
@@ -190,7 +191,8 @@ def main_methods(runs: Path, nmf: OfflineSeparator) -> dict[str, Method]:
         "Deep Karaoke, as published": deep.method(by_alpha()),
         "Deep Karaoke, causal": deep.method(by_alpha(), 0),
         "Deep Karaoke, in the engine": in_engine(runs, "deep-karaoke"),
-        "IBM CNN, as published": cnn.method(by_theta()),
+        CNN_PUBLISHED: cnn.method(by_theta()),
+        PRETRAINED: CachedRows(trained(runs, "ibm-cnn-pretrained")).method(by_theta()),
         "IBM CNN, causal": cnn.method(by_theta(), 0),
         "IBM CNN, causal, trained for it": CachedRows(trained(runs, "ibm-cnn-last")).method(by_theta(), 0),
         "IBM CNN, streaming": CachedRows(trained(runs, "ibm-cnn-streaming")).method(by_theta(), 0),
@@ -215,15 +217,12 @@ def in_engine(runs: Path, name: str) -> Method:
 def sweep_methods(runs: Path, nmf: OfflineSeparator, sizes: Sizes) -> dict[str, Method]:
     """The points of all curves."""
     deep, cnn = CachedRows(trained(runs, "deep-karaoke")), CachedRows(trained(runs, "ibm-cnn"))
-    plain = CachedRows(trained(runs, "ibm-cnn-plain"))
     return {
         **{f"Deep Karaoke, alpha {alpha:g}": deep.method(by_alpha(alpha)) for alpha in sizes.alphas},
         **{f"NMF, alpha {alpha:g}": nmf.method(by_alpha(alpha)) for alpha in sizes.alphas},
         **{f"IBM CNN, theta {theta:g}": cnn.method(by_theta(theta)) for theta in sizes.thetas},
         **{f"Deep Karaoke, look-ahead {k}": deep.method(by_alpha(), k) for k in sizes.deep_look_ahead},
         **{f"IBM CNN, look-ahead {k}": cnn.method(by_theta(), k) for k in sizes.cnn_look_ahead},
-        "IBM CNN, pre-trained": cnn.method(by_theta()),
-        "IBM CNN, not pre-trained": plain.method(by_theta()),
     }
 
 
@@ -231,7 +230,7 @@ def pre_training(report: Report) -> Table:
     """By how much, clip by clip, pre-training is better."""
     rows: list[list[Cell]] = []
     for name, heading in FIGURES.items():
-        found = report.compare("IBM CNN, pre-trained", "IBM CNN, not pre-trained", name)
+        found = report.compare(PRETRAINED, CNN_PUBLISHED, name)
         if found is not None:
             interval = f"{found.difference.low:+.2f} … {found.difference.high:+.2f}"
             rows.append([heading, found.difference.value, interval, f"{found.n_better} of {found.difference.n_songs}"])
@@ -246,11 +245,12 @@ def evaluate(runs: Path, part: str, sizes: Sizes, plots: Path) -> list[Table]:
     clips = evenly(classical_clips("test"), sizes.table_clips if part == "table" else sizes.sweep_clips)
     if part == "table":
         found = measure(main_methods(runs, nmf), clips, part)
-        return [table(found, "all", f"MIR-1K, 0 dB, {len(clips)} clips", "method", found.methods)]
+        title = f"MIR-1K, 0 dB, {len(clips)} clips"
+        return [table(found, "all", title, "method", found.methods), pre_training(found)]
     found = measure(sweep_methods(runs, nmf, sizes), clips, part)
     draw(found, plots)
     title = f"The same, {len(clips)} clips, one setting changed"
-    return [table(found, "curves", title, "setting", found.methods), pre_training(found)]
+    return [table(found, "curves", title, "setting", found.methods)]
 
 
 def merge(path: Path, tables: Iterable[Table]) -> list[Table]:
