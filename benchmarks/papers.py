@@ -62,8 +62,8 @@ class Sizes:
     thetas: tuple[float, ...] = (0.0, 0.05, 0.15, 0.25, 0.35, 0.45)
     deep_look_ahead: tuple[int, ...] = (0, 1, 4, 19)
     cnn_look_ahead: tuple[int, ...] = (0, 1, 2, 4)
-    bases: int = 100
-    nmf_iterations: int = 100
+    bases: int = 50
+    nmf_iterations: int = 60
     nmf_stride: int = 10  # frames between patches, of the published 1
     widths: tuple[int, ...] = (256, 512, 1024, 1536, 2048, 3072, 4096)
 
@@ -141,13 +141,13 @@ def trained(runs: Path, name: str) -> Trained:
 
 
 def fit_nmf(deep: Trained, sizes: Sizes) -> OfflineSeparator:
-    """Bases from the very patches that the first network learned from, a fifth as densely."""
+    """Bases from the very patches that the first network learned from, a fifteenth as densely."""
     config, n_frames = deep.config, deep.network.n_frames
     voices, musics = [], []
     for item in papers_train.training_clips(config):
         voice, music, _ = magnitudes(mix(item, config.data), config.stft_geometry, config.network.n_bins)
-        voices.append(cut_patches(voice, n_frames, 5 * config.data.stride))
-        musics.append(cut_patches(music, n_frames, 5 * config.data.stride))
+        voices.append(cut_patches(voice, n_frames, 15 * config.data.stride))
+        musics.append(cut_patches(music, n_frames, 15 * config.data.stride))
     nmf = PatchNmf(sizes.bases, n_frames, sizes.nmf_iterations, min(sizes.nmf_stride, n_frames))
     nmf.fit(np.concatenate(voices), np.concatenate(musics))
     return OfflineSeparator(config.stft_geometry, config.network.n_bins, LastProbability(nmf))
