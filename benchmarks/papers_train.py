@@ -29,6 +29,8 @@ VARIANTS: dict[str, tuple[str, Changes]] = {
     "deep-karaoke": ("deep-karaoke", {}),
     "ibm-cnn": ("ibm-cnn", {}),
     "ibm-cnn-pretrained": ("ibm-cnn", {"fit": {"pretrain_epochs": 1}}),
+    "ibm-cnn-slow": ("ibm-cnn", {"fit": {"learning_rate": 5e-4}}),
+    "ibm-cnn-slow-pretrained": ("ibm-cnn", {"fit": {"learning_rate": 5e-4, "pretrain_epochs": 1}}),
     "ibm-cnn-last": ("ibm-cnn", {"fit": {"rows": "last"}}),
     "ibm-cnn-streaming": ("ibm-cnn", {"network": {"kind": "ibm-cnn-streaming"}}),
 }

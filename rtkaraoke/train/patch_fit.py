@@ -104,8 +104,6 @@ class PatchTraining:
         When the recipe cannot be.
     ModelError
         When the checkpoint is damaged.
-    AudioFileError
-        When the clips are not there.
     """
 
     def __init__(self, recipe_path: Path | str, resume: bool = True) -> None:
@@ -121,18 +119,9 @@ class PatchTraining:
         options = {"momentum": fit.momentum} if fit.optimiser == "sgd" else {}
         optimiser = make_optimiser(fit.optimiser, self.plain.parameters(), fit.learning_rate, **options)
         self.network, self.optimiser = self.fabric.setup(self.plain, optimiser)
-        n_context = self.plain.n_context if isinstance(self.plain, StreamingIbmCnn) else 0
-        train, valid = load_patches(config, n_context)
-        self.scale = input_scale(config, train)
-        self.patches = train.to(self.fabric.device)
-        self.held_back = valid.to(self.fabric.device) if valid else None
         self.state: dict[str, Any] = {"epoch": 0, "best_epoch": 0, "best_loss": float("inf"), "best": None}
         if saved is not None:
             self._restore(saved)
-        config.run.mkdir(parents=True, exist_ok=True)
-        if saved is None:
-            self.checkpoint.unlink(missing_ok=True)
-        keep_rows(config.run / LOSSES, self.state["epoch"])
 
     def _restore(self, saved: dict[str, Any]) -> None:
         try:
@@ -143,7 +132,19 @@ class PatchTraining:
         self.state = {name: saved[name] for name in self.state}
 
     def run(self, say: Callable[[str], None] = print) -> Path:
-        """Train to the recipe's last epoch; returns the checkpoint's path."""
+        """Train to the recipe's last epoch; returns the checkpoint's path.
+
+        Raises
+        ------
+        AudioFileError
+            When the clips are not there.
+        """
+        if self.state["epoch"] < self.config.fit.epochs:
+            self._load()
+            self.config.run.mkdir(parents=True, exist_ok=True)
+            if not self.state["epoch"]:
+                self.checkpoint.unlink(missing_ok=True)
+            keep_rows(self.config.run / LOSSES, self.state["epoch"])
         while self.state["epoch"] < self.config.fit.epochs:
             row = self._epoch(self.state["epoch"])
             append_row(self.config.run / LOSSES, row)
@@ -151,6 +152,13 @@ class PatchTraining:
             content = {"network": self.plain.state_dict(), "optimiser": self.optimiser.state_dict()}
             write_checkpoint(self.checkpoint, self.state | content | {"recipe": self.recipe, "scale": self.scale})
         return self.checkpoint
+
+    def _load(self) -> None:
+        n_context = self.plain.n_context if isinstance(self.plain, StreamingIbmCnn) else 0
+        train, valid = load_patches(self.config, n_context)
+        self.scale = input_scale(self.config, train)
+        self.patches = train.to(self.fabric.device)
+        self.held_back = valid.to(self.fabric.device) if valid else None
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Once through the patches; the line for ``loss.csv``."""
