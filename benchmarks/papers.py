@@ -23,7 +23,7 @@ import papers_train
 import torch
 from common import RESULTS, Cell, Table, load, save
 from papers_cost import cost
-from papers_plots import draw
+from papers_plots import draw, draw_pre_training
 
 from rtkaraoke.evaluate.baselines import Estimates, Method, do_nothing, oracle, through_engine
 from rtkaraoke.evaluate.data import Item
@@ -45,9 +45,9 @@ PARTS = ("train", "cost", "curves", "table")
 KEYS = ("cost", "all", "curves", "pretraining")  # of the tables, in their order
 TIMES = "times.csv"
 CNN_PUBLISHED = "IBM CNN, as published"
-PRE_TRAINED = {  # learning rate -> without, with
-    "2e-3": (CNN_PUBLISHED, "IBM CNN, pre-trained"),
-    "5e-4": ("IBM CNN at 5e-4", "IBM CNN at 5e-4, pre-trained"),
+PRE_TRAINED = {  # learning rate -> runs without and with, and what they are called
+    "2e-3": {"ibm-cnn": CNN_PUBLISHED, "ibm-cnn-pretrained": "IBM CNN, pre-trained"},
+    "5e-4": {"ibm-cnn-slow": "IBM CNN at 5e-4", "ibm-cnn-slow-pretrained": "IBM CNN at 5e-4, pre-trained"},
 }
 ALPHA, THETA = 0.5, 0.15
 DEEP, CNN = StftGeometry(44_100, 2048, 512), StftGeometry(44_100, 8192, 512, window=2048)
@@ -201,9 +201,8 @@ def main_methods(runs: Path, nmf: OfflineSeparator) -> dict[str, Method]:
         "IBM CNN, streaming": CachedRows(trained(runs, "ibm-cnn-streaming")).method(by_theta(), 0),
         "IBM CNN, streaming, in the engine": in_engine(runs, "ibm-cnn-streaming"),
     }
-    (_, pretrained), (slow, slow_pretrained) = PRE_TRAINED.values()
-    names = {pretrained: "ibm-cnn-pretrained", slow: "ibm-cnn-slow", slow_pretrained: "ibm-cnn-slow-pretrained"}
-    methods |= {method: CachedRows(trained(runs, name)).method(by_theta()) for method, name in names.items()}
+    compared = {label: name for pair in PRE_TRAINED.values() for name, label in pair.items() if label not in methods}
+    methods |= {label: CachedRows(trained(runs, name)).method(by_theta()) for label, name in compared.items()}
     default = papers_train.default_model(runs)
     if default.is_file():
         methods["live architecture, in the engine"] = through_engine(load_model(default, "cpu"))
@@ -235,7 +234,8 @@ def sweep_methods(runs: Path, nmf: OfflineSeparator, sizes: Sizes) -> dict[str, 
 def pre_training(report: Report) -> Table:
     """By how much, clip by clip, pre-training is better."""
     rows: list[list[Cell]] = []
-    for rate, (without, pretrained) in PRE_TRAINED.items():
+    for rate, pair in PRE_TRAINED.items():
+        without, pretrained = pair.values()
         for name, heading in FIGURES.items():
             found = report.compare(pretrained, without, name)
             if found is not None:
@@ -253,6 +253,7 @@ def evaluate(runs: Path, part: str, sizes: Sizes, plots: Path) -> list[Table]:
     clips = evenly(classical_clips("test"), sizes.table_clips if part == "table" else sizes.sweep_clips)
     if part == "table":
         found = measure(main_methods(runs, nmf), clips, part)
+        draw_pre_training({label: runs / name for pair in PRE_TRAINED.values() for name, label in pair.items()}, plots)
         title = f"MIR-1K, 0 dB, {len(clips)} clips"
         return [table(found, "all", title, "method", found.methods), pre_training(found)]
     found = measure(sweep_methods(runs, nmf, sizes), clips, part)
