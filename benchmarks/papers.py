@@ -1,6 +1,6 @@
 """Both papers, trained and measured here: MIR-1K by its classical protocol, voice and music equally loud.
 
-    python benchmarks/papers.py [--runs FOLDER] [--clips N] [--only train|cost|measure] [--miniature]
+    python benchmarks/papers.py [--runs FOLDER] [--clips N] [--only train|cost|curves|table] [--miniature]
 
 Trains what has not been trained yet (recipes ``configs/train/deep-karaoke.toml`` and ``ibm-cnn.toml``, their variants,
 and the default architecture on the same 175 clips), then takes the test clips apart and writes ``results/papers.json``
@@ -9,18 +9,21 @@ small as it can be and proves nothing but that it runs. Needs the data folder (R
 """
 
 import argparse
+import csv
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import papers_train
 import torch
-from common import RESULTS, Cell, Table, save
+from common import RESULTS, Cell, Table, load, save
 from papers_cost import cost
-from papers_plots import draw
+from papers_plots import draw, draw_pre_training
 
 from rtkaraoke.evaluate.baselines import Estimates, Method, do_nothing, oracle, through_engine
 from rtkaraoke.evaluate.data import Item
@@ -36,7 +39,16 @@ from rtkaraoke.masks.models import load_model
 from rtkaraoke.train.patch_data import magnitudes, mix
 from rtkaraoke.train.patch_fit import Trained, load_trained
 from rtkaraoke.train.patch_use import Rows, export_patches, rows_of
+from rtkaraoke.train.runs import CHECKPOINT, append_row
 
+PARTS = ("train", "cost", "curves", "table")
+KEYS = ("cost", "all", "curves", "pretraining")  # of the tables, in their order
+TIMES = "times.csv"
+CNN_PUBLISHED = "IBM CNN, as published"
+PRE_TRAINED = {  # learning rate -> runs without and with, and what they are called
+    "2e-3": {"ibm-cnn": CNN_PUBLISHED, "ibm-cnn-pretrained": "IBM CNN, pre-trained"},
+    "5e-4": {"ibm-cnn-slow": "IBM CNN at 5e-4", "ibm-cnn-slow-pretrained": "IBM CNN at 5e-4, pre-trained"},
+}
 ALPHA, THETA = 0.5, 0.15
 DEEP, CNN = StftGeometry(44_100, 2048, 512), StftGeometry(44_100, 8192, 512, window=2048)
 FIGURES = {
@@ -46,20 +58,21 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is done; ``sweep_clips`` of the test clips, evenly chosen, are enough for curves."""
+    """How much is done; of the test clips, ``table_clips`` and for curves ``sweep_clips``, evenly chosen."""
 
-    sweep_clips: int = 60
+    table_clips: int = 34
+    sweep_clips: int = 17
     alphas: tuple[float, ...] = tuple(round(0.01 + 0.1 * i, 2) for i in range(10))
     thetas: tuple[float, ...] = (0.0, 0.05, 0.15, 0.25, 0.35, 0.45)
     deep_look_ahead: tuple[int, ...] = (0, 1, 4, 19)
     cnn_look_ahead: tuple[int, ...] = (0, 1, 2, 4)
-    bases: int = 100
-    nmf_iterations: int = 100
+    bases: int = 50
+    nmf_iterations: int = 60
     nmf_stride: int = 10  # frames between patches, of the published 1
-    widths: tuple[int, ...] = (256, 512, 1024, 2048, 4096)
+    widths: tuple[int, ...] = (256, 512, 1024, 1536, 2048, 3072, 4096)
 
 
-MINIATURE = Sizes(2, (0.31, 0.51), (0.0, 0.35), (0, 1), (0, 1), 4, 5, 10, (16,))
+MINIATURE = Sizes(2, 2, (0.31, 0.51), (0.0, 0.35), (0, 1), (0, 1), 4, 5, 10, (16,))
 
 
 @dataclass
@@ -86,6 +99,26 @@ class CachedRows:
         return self.separator(choose).method(rule)
 
 
+def evenly(clips: Sequence[Item], n: int) -> Sequence[Item]:
+    """``n`` of the clips, or all where there are fewer, spread over all singers."""
+    return [clips[int(i)] for i in np.linspace(0, len(clips), min(n, len(clips)), endpoint=False)]
+
+
+@contextmanager
+def timed(runs: Path, part: str) -> Iterator[None]:
+    """Note the processor time of a part in ``runs / times.csv``, where later invocations add theirs."""
+    before = sum(os.times()[:4])
+    yield
+    runs.mkdir(parents=True, exist_ok=True)
+    append_row(runs / TIMES, {"part": part, "processor_seconds": sum(os.times()[:4]) - before})
+
+
+def processor_minutes(runs: Path) -> float:
+    """Of all parts together, training that was interrupted included."""
+    with (runs / TIMES).open(newline="", encoding="utf-8") as file:
+        return sum(float(row["processor_seconds"]) for row in csv.DictReader(file)) / 60
+
+
 def by_alpha(alpha: float = ALPHA) -> Rule:
     return partial(alpha_masks, alpha=alpha)
 
@@ -107,14 +140,18 @@ class LastProbability:
         return self._found
 
 
+def trained(runs: Path, name: str) -> Trained:
+    return load_trained(runs / name / CHECKPOINT)
+
+
 def fit_nmf(deep: Trained, sizes: Sizes) -> OfflineSeparator:
-    """Bases from the very patches that the first network learned from, a fifth as densely."""
+    """Bases from the very patches that the first network learned from, a fifteenth as densely."""
     config, n_frames = deep.config, deep.network.n_frames
     voices, musics = [], []
     for item in papers_train.training_clips(config):
         voice, music, _ = magnitudes(mix(item, config.data), config.stft_geometry, config.network.n_bins)
-        voices.append(cut_patches(voice, n_frames, 5 * config.data.stride))
-        musics.append(cut_patches(music, n_frames, 5 * config.data.stride))
+        voices.append(cut_patches(voice, n_frames, 15 * config.data.stride))
+        musics.append(cut_patches(music, n_frames, 15 * config.data.stride))
     nmf = PatchNmf(sizes.bases, n_frames, sizes.nmf_iterations, min(sizes.nmf_stride, n_frames))
     nmf.fit(np.concatenate(voices), np.concatenate(musics))
     return OfflineSeparator(config.stft_geometry, config.network.n_bins, LastProbability(nmf))
@@ -149,21 +186,23 @@ def table(report: Report, key: str, title: str, first: str, names: Iterable[str]
     return Table(key, title, columns, [[name, *figures(report, name)] for name in names], note)
 
 
-def main_methods(networks: dict[str, Trained], nmf: OfflineSeparator, runs: Path) -> dict[str, Method]:
+def main_methods(runs: Path, nmf: OfflineSeparator) -> dict[str, Method]:
     """The rows of the table that compares everything."""
-    deep, cnn = CachedRows(networks["deep-karaoke"]), CachedRows(networks["ibm-cnn"])
+    deep, cnn = CachedRows(trained(runs, "deep-karaoke")), CachedRows(trained(runs, "ibm-cnn"))
     methods: dict[str, Method] = {
         "do nothing": do_nothing,
         "NMF": nmf.method(by_alpha()),
         "Deep Karaoke, as published": deep.method(by_alpha()),
         "Deep Karaoke, causal": deep.method(by_alpha(), 0),
         "Deep Karaoke, in the engine": in_engine(runs, "deep-karaoke"),
-        "IBM CNN, as published": cnn.method(by_theta()),
+        CNN_PUBLISHED: cnn.method(by_theta()),
         "IBM CNN, causal": cnn.method(by_theta(), 0),
-        "IBM CNN, causal, trained for it": CachedRows(networks["ibm-cnn-last"]).method(by_theta(), 0),
-        "IBM CNN, streaming": CachedRows(networks["ibm-cnn-streaming"]).method(by_theta(), 0),
+        "IBM CNN, causal, trained for it": CachedRows(trained(runs, "ibm-cnn-last")).method(by_theta(), 0),
+        "IBM CNN, streaming": CachedRows(trained(runs, "ibm-cnn-streaming")).method(by_theta(), 0),
         "IBM CNN, streaming, in the engine": in_engine(runs, "ibm-cnn-streaming"),
     }
+    compared = {label: name for pair in PRE_TRAINED.values() for name, label in pair.items() if label not in methods}
+    methods |= {label: CachedRows(trained(runs, name)).method(by_theta()) for label, name in compared.items()}
     default = papers_train.default_model(runs)
     if default.is_file():
         methods["live architecture, in the engine"] = through_engine(load_model(default, "cpu"))
@@ -176,72 +215,88 @@ def main_methods(networks: dict[str, Trained], nmf: OfflineSeparator, runs: Path
 
 def in_engine(runs: Path, name: str) -> Method:
     target = runs / f"{name}.onnx"
-    export_patches(runs / name / "last.pt", target)
+    export_patches(runs / name / CHECKPOINT, target)
     return through_engine(load_model(target, "cpu"))
 
 
-def sweep_methods(networks: dict[str, Trained], nmf: OfflineSeparator, sizes: Sizes) -> dict[str, Method]:
+def sweep_methods(runs: Path, nmf: OfflineSeparator, sizes: Sizes) -> dict[str, Method]:
     """The points of all curves."""
-    deep, cnn = CachedRows(networks["deep-karaoke"]), CachedRows(networks["ibm-cnn"])
-    plain = CachedRows(networks["ibm-cnn-plain"])
+    deep, cnn = CachedRows(trained(runs, "deep-karaoke")), CachedRows(trained(runs, "ibm-cnn"))
     return {
         **{f"Deep Karaoke, alpha {alpha:g}": deep.method(by_alpha(alpha)) for alpha in sizes.alphas},
         **{f"NMF, alpha {alpha:g}": nmf.method(by_alpha(alpha)) for alpha in sizes.alphas},
         **{f"IBM CNN, theta {theta:g}": cnn.method(by_theta(theta)) for theta in sizes.thetas},
         **{f"Deep Karaoke, look-ahead {k}": deep.method(by_alpha(), k) for k in sizes.deep_look_ahead},
         **{f"IBM CNN, look-ahead {k}": cnn.method(by_theta(), k) for k in sizes.cnn_look_ahead},
-        "IBM CNN, pre-trained": cnn.method(by_theta()),
-        "IBM CNN, not pre-trained": plain.method(by_theta()),
     }
 
 
 def pre_training(report: Report) -> Table:
     """By how much, clip by clip, pre-training is better."""
     rows: list[list[Cell]] = []
-    for name, heading in FIGURES.items():
-        found = report.compare("IBM CNN, pre-trained", "IBM CNN, not pre-trained", name)
-        if found is not None:
-            interval = f"{found.difference.low:+.2f} … {found.difference.high:+.2f}"
-            rows.append([heading, found.difference.value, interval, f"{found.n_better} of {found.difference.n_songs}"])
-    columns = {"figure": "", "difference": "+.2f", "95 %": "", "better on": ""}
+    for rate, pair in PRE_TRAINED.items():
+        without, pretrained = pair.values()
+        for name, heading in FIGURES.items():
+            found = report.compare(pretrained, without, name)
+            if found is not None:
+                interval = f"{found.difference.low:+.2f} … {found.difference.high:+.2f}"
+                better = f"{found.n_better} of {found.difference.n_songs}"
+                rows.append([rate, heading, found.difference.value, interval, better])
+    columns = {"learning rate": "", "figure": "", "difference": "+.2f", "95 %": "", "better on": ""}
     note = "With minus without, the same seed and as many epochs in all."
     return Table("pretraining", "What pre-training as an autoencoder changes", columns, rows, note)
+
+
+def evaluate(runs: Path, part: str, sizes: Sizes, plots: Path) -> list[Table]:
+    """The tables of ``part``, ``curves`` or ``table``, of what was trained; the plots go to the folder ``plots``."""
+    nmf = fit_nmf(trained(runs, "deep-karaoke"), sizes)
+    clips = evenly(classical_clips("test"), sizes.table_clips if part == "table" else sizes.sweep_clips)
+    if part == "table":
+        found = measure(main_methods(runs, nmf), clips, part)
+        draw_pre_training({label: runs / name for pair in PRE_TRAINED.values() for name, label in pair.items()}, plots)
+        title = f"MIR-1K, 0 dB, {len(clips)} clips"
+        return [table(found, "all", title, "method", found.methods), pre_training(found)]
+    found = measure(sweep_methods(runs, nmf, sizes), clips, part)
+    draw(found, plots)
+    title = f"The same, {len(clips)} clips, one setting changed"
+    return [table(found, "curves", title, "setting", found.methods)]
+
+
+def merge(path: Path, tables: Iterable[Table]) -> list[Table]:
+    """``tables`` and those others that an earlier invocation has left in ``path``."""
+    found = {kept.key: kept for kept in load(path)[1]} if path.exists() else {}
+    found |= {table.key: table for table in tables}
+    return [found[key] for key in KEYS if key in found]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("~/rtkaraoke-runs/papers"), help="where training lies")
-    parser.add_argument("--clips", type=int, default=0, help="test clips; all when left out")
-    parser.add_argument("--only", choices=("train", "cost", "measure"), help="a part; all when left out")
-    parser.add_argument("--without-default", action="store_true", help="do not train the default architecture")
-    parser.add_argument("--miniature", action="store_true")
+    parser.add_argument("--clips", type=int, help="test clips of the table, of 275")
+    parser.add_argument("--only", choices=PARTS, help="a part; all when left out")
+    parser.add_argument("--miniature", action="store_true", help="no default architecture, and all else tiny")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--plots", type=Path, default=RESULTS.parent.parent / "docs")
     parser.add_argument("--name", default="papers", help="results/NAME.json")
     options = parser.parse_args()
     runs, sizes = options.runs.expanduser(), MINIATURE if options.miniature else Sizes()
-    torch.set_num_threads(2)
-    tables: list[Table] = []
-    if options.only in (None, "train"):
-        papers_train.train_all(runs, options.miniature, default=not (options.without_default or options.miniature))
-    if options.only in (None, "cost"):
-        tables.append(cost(sizes.widths, n_steps=20 if options.miniature else 500, small=options.miniature))
-    if options.only in (None, "measure"):
-        networks = {name: load_trained(runs / name / "last.pt") for name in papers_train.VARIANTS}
-        clips = classical_clips("test")[: options.clips or None]
-        some = clips[:: max(1, len(clips) // sizes.sweep_clips)][: sizes.sweep_clips]
-        nmf = fit_nmf(networks["deep-karaoke"], sizes)
-        compared = measure(main_methods(networks, nmf, runs), clips, "table")
-        swept = measure(sweep_methods(networks, nmf, sizes), some, "curves")
-        tables += [
-            table(compared, "all", f"MIR-1K, 0 dB, {len(clips)} clips", "method", compared.methods),
-            table(swept, "curves", f"The same, {len(some)} clips, one setting changed", "setting", swept.methods),
-            pre_training(swept),
-        ]
-        draw(swept, options.plots)
-    if tables:
-        path = save(options.name, tables, results=options.results, miniature=int(options.miniature))
-        print(f"wrote {path.name}")
+    if options.clips:
+        sizes = replace(sizes, table_clips=options.clips)
+    torch.set_num_threads(1)
+    for part in PARTS if options.only is None else (options.only,):
+        tables: list[Table] = []
+        with timed(runs, part):
+            if part == "train":
+                papers_train.train_all(runs, options.miniature)
+            elif part == "cost":
+                tables = [cost(sizes.widths, n_steps=20 if options.miniature else 500, small=options.miniature)]
+            else:
+                tables = evaluate(runs, part, sizes, options.plots)
+        if tables:
+            minutes = round(processor_minutes(runs))
+            kept = merge(options.results / f"{options.name}.json", tables)
+            path = save(options.name, kept, results=options.results, processor_minutes_in_all=minutes)
+            print(f"wrote {path.name}: {minutes} minutes of processor time in all", flush=True)
 
 
 if __name__ == "__main__":

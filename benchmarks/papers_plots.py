@@ -1,6 +1,8 @@
 """The curves of :mod:`papers` as pictures: alpha and theta, look-ahead, pre-training."""
 
+import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -9,10 +11,12 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from rtkaraoke.evaluate.report import Report
+from rtkaraoke.train.runs import LOSSES
 
 HOP_MS = 1e3 * 512 / 44_100
 MEASURES = {"nsdr": "SDR gain", "sir": "SIR", "sar": "SAR"}
 PARTS = ("voice", "music")
+HIGHEST_DB = 25  # shown; what hardly differs from the mixture has a SAR far above
 
 
 def points(report: Report, network: str, setting: str, figure: str) -> tuple[list[float], list[float]]:
@@ -44,6 +48,22 @@ def draw(report: Report, folder: Path) -> None:
     plt.close(figure)
 
 
+def draw_pre_training(runs: Mapping[str, Path], folder: Path) -> None:
+    """Write ``papers-pre-training.png``: the loss on the clips held back by epoch, of the runs by their labels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    for label, run in runs.items():
+        with (run / LOSSES).open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if float(row["phase"])]
+        epochs, losses = [int(row["epoch"]) for row in rows], [float(row["valid"]) for row in rows]
+        axis.plot(epochs, losses, "o--" if "pre-trained" in label else "o-", label=label)
+    axis.set(xlabel="epoch, pre-training included", ylabel="cross entropy, clips held back", xlim=(0, None))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
+    figure.savefig(folder / "papers-pre-training.png", dpi=110)
+    plt.close(figure)
+
+
 def _curves(report: Report, path: Path, setting: str, networks: tuple[str, ...]) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for axis, part in zip(axes, PARTS, strict=True):
@@ -51,7 +71,7 @@ def _curves(report: Report, path: Path, setting: str, networks: tuple[str, ...])
             for number, (name, label) in enumerate(MEASURES.items()):
                 xs, ys = points(report, network, setting, f"{part}_{name}")
                 axis.plot(xs, ys, style, color=f"C{number}", label=f"{network}, {label}", markersize=4)
-        axis.set(title=part, xlabel=setting, ylabel="dB")
+        axis.set(title=part, xlabel=setting, ylabel="dB", ylim=(None, HIGHEST_DB))
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=7)
     figure.savefig(path, dpi=110)

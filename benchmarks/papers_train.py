@@ -17,9 +17,9 @@ from rtkaraoke.evaluate.data import DATA_VARIABLE, Item, data_root
 from rtkaraoke.evaluate.mir1k import of_singers
 from rtkaraoke.evaluate.readers.clips import MIR1K_TRAINING
 from rtkaraoke.train.export import export
-from rtkaraoke.train.fit import CHECKPOINT
 from rtkaraoke.train.patch_config import PatchTrainConfig
 from rtkaraoke.train.patch_fit import train_patches
+from rtkaraoke.train.runs import CHECKPOINT
 
 RECIPES = FOLDER.parent / "configs" / "train"
 Changes = dict[str, dict[str, Any]]
@@ -28,7 +28,9 @@ Changes = dict[str, dict[str, Any]]
 VARIANTS: dict[str, tuple[str, Changes]] = {
     "deep-karaoke": ("deep-karaoke", {}),
     "ibm-cnn": ("ibm-cnn", {}),
-    "ibm-cnn-plain": ("ibm-cnn", {"fit": {"pretrain_epochs": 0}}),
+    "ibm-cnn-pretrained": ("ibm-cnn", {"fit": {"pretrain_epochs": 1}}),
+    "ibm-cnn-slow": ("ibm-cnn", {"fit": {"learning_rate": 5e-4}}),
+    "ibm-cnn-slow-pretrained": ("ibm-cnn", {"fit": {"learning_rate": 5e-4, "pretrain_epochs": 1}}),
     "ibm-cnn-last": ("ibm-cnn", {"fit": {"rows": "last"}}),
     "ibm-cnn-streaming": ("ibm-cnn", {"network": {"kind": "ibm-cnn-streaming"}}),
 }
@@ -42,10 +44,18 @@ SMALL: dict[str, Changes] = {
         "geometry": {"n_fft": 1024, "hop": 256, "window": 512},
         "network": {"n_bins": 150, "n_frames": 5, "channels": [2, 2, 3, 2], "dense": [8, 8]},
         "data": {"valid_every": 4},
-        "fit": {"epochs": 2, "pretrain_epochs": 1},
+        "fit": {"epochs": 2},
     },
 }
-DEFAULT_STEPS = 1500
+DEFAULT_FIT = {
+    "steps": 190,
+    "warm_up": 10,
+    "cool_down": 80,
+    "ema": 0.99,
+    "validate_every": 190,
+    "devices": 1,
+    "threads": 1,
+}
 DEFAULT_MIX = {
     "true_pair": 0.5,
     "voice_db": 0.0,
@@ -53,14 +63,13 @@ DEFAULT_MIX = {
 }
 
 
-def train_all(runs: Path, miniature: bool, default: bool) -> None:
-    """Train every variant to its end; what is trained already takes no time."""
+def train_all(runs: Path, miniature: bool) -> None:
+    """Train every variant to its end, but in a miniature the default architecture; what is trained takes no time."""
     for name, (origin, changes) in VARIANTS.items():
-        # A variant's own change comes last: a miniature without pre-training has none.
         all_changes = [SMALL[origin] if miniature else {}, changes]
         print(f"training {name}", flush=True)
         train_patches(write_recipe(runs, name, origin, all_changes))
-    if default:
+    if not miniature:
         train_default(runs)
 
 
@@ -70,7 +79,7 @@ def train_default(runs: Path) -> None:
     changes: Changes = {
         "card": {"name": "live-mir1k", "training_data": "MIR-1K, singers abjones and amy"},
         "mix": DEFAULT_MIX,
-        "fit": {"steps": DEFAULT_STEPS},
+        "fit": DEFAULT_FIT,
     }
     recipe = write_recipe(runs, "live-mir1k", "live", [changes], cache=str(runs / "cache"))
     # A process of its own: one that trains on two processors starts its own program once more.
@@ -85,15 +94,18 @@ def default_model(runs: Path) -> Path:
 
 
 def narrowed_data(folder: Path) -> Path:
-    """A data folder whose training clips of MIR-1K are those of the protocol, all else being where it is."""
+    """A data folder whose only training clips are the protocol's; two songs to validate on, which choose nothing."""
     source = data_root()
     folder.mkdir(parents=True, exist_ok=True)
     with (source / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    protocols = [row for row in rows if row["family"] == "mir1k" and row["group"].lower() in MIR1K_TRAINING]
+    held_out = [row for row in rows if row["family"] != "mir1k" and row["split"] == "valid"]
+    songs, instrumentals = ([row for row in held_out if row["kind"] == kind] for kind in ("pair", "music"))
+    songs = [row for row in songs if row["family"] == "musdb7s"]
+    rows = [row | {"split": "train"} for row in protocols] + songs[:1] + instrumentals[:1]
     for row in rows:
         row["path"] = str((source / row["path"]).resolve())
-        if row["family"] == "mir1k":
-            row["split"] = "train" if row["group"].lower() in MIR1K_TRAINING else "test"
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

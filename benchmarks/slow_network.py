@@ -49,13 +49,12 @@ def main() -> None:
             stall_after=stall_after,
         )
         accounts, hops = result.came_back, result.status.hops
-        flaws = accounts.displaced + accounts.silent + accounts.lost + accounts.repeated + accounts.altered
         rows.append(
             [
                 name,
                 result.status.latency,
                 result.latency,
-                flaws,
+                accounts.flawed,
                 *(hops[key] for key in ("hops", "late", "skipped", "held", "fallback")),
                 result.status.load["p99.9"],
             ]

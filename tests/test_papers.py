@@ -38,6 +38,7 @@ def test_both_papers_in_miniature(root: Path, tmp_path: Path) -> None:
         "papers-alpha.png",
         "papers-theta.png",
         "papers-look-ahead.png",
+        "papers-pre-training.png",
     }
     again = subprocess.run([*command, "--only", "train"], env=environment, capture_output=True, text=True, timeout=300)
     assert "epoch" not in again.stdout  # all of it is trained already

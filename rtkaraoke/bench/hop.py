@@ -2,10 +2,12 @@
 
 Two clocks are read: the wall's, which a live stream obeys, and the thread's CPU time, which other programs on the
 machine do not stretch. The stages are timed one by one in the order of the engine; the whole hop is then timed as
-what it is in use, one call of :meth:`rtkaraoke.engine.Engine.process`.
+what it is in use, calls of :meth:`rtkaraoke.engine.Engine.process`, and once more as a loop with a clock at either end:
+an independent timing of the same work, which shows what reading the clocks costs.
 """
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 
 from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.stft import StreamingStft
-from rtkaraoke.engine import music_engine
+from rtkaraoke.engine import Engine, music_engine
+from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.plugins.limiter import Limiter
 
@@ -38,16 +41,26 @@ class HopTimings:
     """What :func:`measure` returns.
 
     ``whole`` has the hop as the engine runs it, :data:`BACK_TO_BACK` and :data:`PACED`: one hop when its time has
-    come, as live. The processor has then slept and its caches have served others.
+    come, as live. The processor has then slept and its caches have served others. ``loop_ms`` is the mean CPU time
+    of a hop in a loop without a clock, ``clocks_ms`` the wall time that a hop's clock readings take.
     """
 
     hop_ms: float
+    block: int
     stages: dict[str, Timing]
     whole: dict[str, Timing]
+    loop_ms: float
+    clocks_ms: float
 
 
-def measure(network: MaskNetwork, sample_rate: int, n_hops: int) -> HopTimings:
-    """Run ``n_hops`` hops of stereo noise with pauses, three times: by stage, back to back, and at a live pace.
+def measure(
+    network: MaskNetwork,
+    sample_rate: int,
+    n_hops: int,
+    block: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> HopTimings:
+    """Run ``n_hops`` hops of stereo noise with pauses, four times: by stage, back to back, at a live pace, in a loop.
 
     Parameters
     ----------
@@ -56,11 +69,60 @@ def measure(network: MaskNetwork, sample_rate: int, n_hops: int) -> HopTimings:
         In Hz.
     n_hops : int
         Counted after a warm-up.
+    block : int
+        Samples that the engine is given at a time; a hop when 0. The stages are always timed by the hop. Where hops
+        and blocks do not fit into each other, a hop's time is that of as many blocks as last for a hop or longer,
+        in proportion, as a live run counts its load.
+    progress : callable, optional
+        Gets the number of passes done and the number of all.
     """
+    passes = iter(range(1, 5))
+
+    def advance() -> None:
+        if progress is not None:
+            progress(next(passes), 4)
+
+    hop_ms = 1e3 * network.info.geometry.at_rate(sample_rate).hop_s
     with _no_garbage_collection():
         stages = _measure_stages(network, sample_rate, n_hops)
-        whole = {pace: _measure_whole(network, sample_rate, n_hops, pace == PACED) for pace in (BACK_TO_BACK, PACED)}
-    return HopTimings(1e3 * network.info.geometry.at_rate(sample_rate).hop_s, stages, whole)
+        advance()
+        whole = {}
+        for pace in (BACK_TO_BACK, PACED):
+            whole[pace] = _measure_whole(network, sample_rate, n_hops, block, pace == PACED)
+            advance()
+        loop_ms = _measure_loop(network, sample_rate, n_hops, block)
+        advance()
+    return HopTimings(hop_ms, block, stages, whole, loop_ms, 1e-6 * clock_reading_ns())
+
+
+def clock_reading_ns() -> float:
+    """What one reading by the stopwatch, of both clocks before and after, takes: the least of several means."""
+    means = []
+    for _ in range(10):
+        watch = _Stopwatch(1000 - N_WARM_UP)
+        started = time.perf_counter_ns()
+        for _ in range(1000):
+            watch.run(_nothing)
+        means.append((time.perf_counter_ns() - started) / 1000)
+    return min(means)
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Stay on one processor core, the last that there is, so that the figures are those of one."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def noise(n_channels: int, n_samples: int) -> NDArray[np.float32]:
@@ -84,8 +146,8 @@ class _Stopwatch:
         self._times[:, self._hop] = time.perf_counter_ns() - wall, time.thread_time_ns() - cpu
         self._hop += 1
 
-    def timing(self) -> Timing:
-        wall, cpu = self._times[:, N_WARM_UP:] * 1e-6
+    def timing(self, scale: float = 1.0) -> Timing:
+        wall, cpu = self._times[:, N_WARM_UP:] * 1e-6 * scale
         return Timing(wall, cpu)
 
 
@@ -155,22 +217,58 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     return {name: watch.timing() for name, watch in watches.items()}
 
 
-def _measure_whole(network: MaskNetwork, sample_rate: int, n_hops: int, paced: bool) -> Timing:
+class _Feed:
+    """An engine and endless sound for it, hop after hop in blocks of one size."""
+
+    def __init__(self, engine: Engine, geometry: StftGeometry, block: int) -> None:
+        self._engine = engine
+        self._hop, self._block_size = geometry.hop, block or geometry.hop
+        signal = noise(2, 64 * geometry.hop)
+        self._signal = np.tile(signal, -(-self._block_size // signal.shape[1]) + 1)
+        self._length = signal.shape[1]
+        self._block, self._out = (np.zeros((2, self._block_size), np.float32) for _ in range(2))
+        self._at = 0
+        #: samples of one :meth:`run`: as many blocks as last for a hop or longer
+        self.n_samples = -(-self._hop // self._block_size) * self._block_size
+
+    def run(self) -> None:
+        for _ in range(self.n_samples // self._block_size):
+            np.copyto(self._block, self._signal[:, self._at : self._at + self._block_size])
+            self._at = (self._at + self._block_size) % self._length
+            self._engine.process(self._block, self._out)
+
+
+@contextmanager
+def _feed(network: MaskNetwork, sample_rate: int, block: int) -> Iterator[_Feed]:
     geometry = network.info.geometry.at_rate(sample_rate)
-    hop, watch = geometry.hop, _Stopwatch(n_hops)
-    block, out = np.zeros((2, hop), np.float32), np.zeros((2, hop), np.float32)
-    signal = noise(2, 64 * hop)
     with music_engine(network) as engine:
-        engine.prepare(sample_rate, 2, hop)
+        engine.prepare(sample_rate, 2, max(geometry.hop, block))
         engine.warm_up()
+        yield _Feed(engine, geometry, block)
+
+
+def _measure_whole(network: MaskNetwork, sample_rate: int, n_hops: int, block: int, paced: bool) -> Timing:
+    watch, hop = _Stopwatch(n_hops), network.info.geometry.at_rate(sample_rate).hop
+    with _feed(network, sample_rate, block) as feed:
+        duration_s = feed.n_samples / sample_rate
         started = time.perf_counter()
         for number in range(N_WARM_UP + n_hops):
-            start = number % 64 * hop
-            np.copyto(block, signal[:, start : start + hop])
             if paced:
-                time.sleep(max(0.0, started + number * geometry.hop_s - time.perf_counter()))
-            watch.run(lambda: engine.process(block, out))
-    return watch.timing()
+                time.sleep(max(0.0, started + number * duration_s - time.perf_counter()))
+            watch.run(feed.run)
+    return watch.timing(hop / feed.n_samples)
+
+
+def _measure_loop(network: MaskNetwork, sample_rate: int, n_hops: int, block: int) -> float:
+    """Mean CPU time of a hop in ms, from two readings of the clock in all."""
+    hop = network.info.geometry.at_rate(sample_rate).hop
+    with _feed(network, sample_rate, block) as feed:
+        for _ in range(N_WARM_UP):
+            feed.run()
+        started = time.thread_time_ns()
+        for _ in range(n_hops):
+            feed.run()
+        return 1e-6 * (time.thread_time_ns() - started) / n_hops * hop / feed.n_samples
 
 
 @contextmanager

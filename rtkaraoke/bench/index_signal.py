@@ -67,10 +67,14 @@ class Accounts:
         return sum(self.latencies.values()) - max(self.latencies.values(), default=0)
 
     @property
+    def flawed(self) -> int:
+        """Samples with anything wrong; one that has two things wrong counts twice."""
+        return self.silent + self.altered + self.lost + self.repeated + self.displaced
+
+    @property
     def flawless(self) -> bool:
         """Whether every sample came back, once, unaltered, with one latency."""
-        flaws = self.silent + self.altered + self.lost + self.repeated + self.displaced
-        return self.started and not flaws
+        return self.started and not self.flawed
 
     def add(self, received: NDArray[np.float32]) -> None:
         """Account for the next samples ``(sample, 2)`` that came back; latency counts from the first ever added."""

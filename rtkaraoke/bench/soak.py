@@ -5,11 +5,9 @@ server sends :mod:`rtkaraoke.bench.index_signal` through it with the voice at 0 
 input, bit for bit, one latency later. Busy processes beside it take the processor away wherever they can.
 """
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +18,7 @@ import psutil
 
 from rtkaraoke.bench.index_signal import Accounts, encode
 from rtkaraoke.bench.jack import DEVICE, dummy_server
+from rtkaraoke.bench.load import busy
 from rtkaraoke.bench.slow import SlowNetwork
 from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.errors import LiveError
@@ -40,11 +39,20 @@ Progress = Callable[[float, Accounts], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Second:
+    """What one second showed: samples that were lost, silent, repeated or displaced, late masks, and memory."""
+
+    flawed_samples: int
+    late_hops: int
+    memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
 class Soak:
     """What a run showed.
 
     ``came_back`` accounts for the program's output, ``sent`` for what reached its input. ``status`` is the program's
-    own last word.
+    own last word. ``history`` has an entry about every second.
     """
 
     seconds: float
@@ -53,6 +61,7 @@ class Soak:
     status: LiveStatus
     memory_mb: float
     growth_mb: float
+    history: tuple[Second, ...] = ()
 
     @property
     def latency(self) -> int | None:
@@ -74,6 +83,7 @@ def soak(
     step_hops: float = 0.0,
     stall_after: int | None = None,
     progress: Progress | None = None,
+    on_wait: Callable[[float], None] | None = None,
 ) -> Soak:
     """Run for so many ``seconds`` on a JACK dummy of its own.
 
@@ -92,6 +102,8 @@ def soak(
     progress : callable, optional
         Gets the seconds done and the accounts, about once a second, in the measuring process: a function at the top
         of a module.
+    on_wait : callable, optional
+        Gets the seconds since the beginning, start-up included, twice a second, in the calling process.
 
     Raises
     ------
@@ -111,17 +123,20 @@ def soak(
     # before they do.
     with (
         dummy_server(period, sample_rate),
-        _busy(hogs),
+        busy(hogs),
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
     ):
-        return process.submit(
+        running = process.submit(
             _run, settings, partial(engine, model, provider, step_hops, stall_after), seconds, progress
-        ).result()
+        )
+        started = time.monotonic()
+        while not wait([running], 0.5).done:
+            if on_wait is not None:
+                on_wait(time.monotonic() - started)
+        return running.result()
 
 
-def _run(
-    settings: LiveSettings, factory: Callable[[], Engine], seconds: float, progress: Progress | None
-) -> Soak:
+def _run(settings: LiveSettings, factory: Callable[[], Engine], seconds: float, progress: Progress | None) -> Soak:
     with _second_client(settings) as client, LiveSession(settings, factory) as session:
         session.start()
         client.start()
@@ -142,7 +157,8 @@ def _listen(client: AudioStream, session: LiveSession, seconds: float, progress:
     n_sent = 0
     ends = time.monotonic() + 10.0  # by then sound must have come back
     began = memory_mb = 0.0
-    second = 0
+    history: list[Second] = []
+    flawed = late = second = 0
     while (now := time.monotonic()) < ends:
         while n_samples := client.read(block[: min(client.readable, RESERVE)]):
             received = block[:n_samples]
@@ -158,15 +174,19 @@ def _listen(client: AudioStream, session: LiveSession, seconds: float, progress:
             memory_mb = _engine_memory_mb()
         if session.error is not None:
             raise session.error
-        if began and progress is not None and now - began >= second:
-            progress(now - began, came_back)
+        if began and now - began >= second:
+            all_flawed, all_late = came_back.flawed, session.status().hops.get("late", 0)
+            history.append(Second(max(all_flawed - flawed, 0), all_late - late, _engine_memory_mb()))
+            flawed, late = all_flawed, all_late
+            if progress is not None:
+                progress(now - began, came_back)
             second += 1
         time.sleep(POLL_S)
     if not began:
         raise LiveError("no sound came back within 10 s")
     growth_mb = _engine_memory_mb() - memory_mb
     time.sleep(STATUS_S)
-    return Soak(time.monotonic() - began, came_back, sent, session.status(), memory_mb, growth_mb)
+    return Soak(ends - began, came_back, sent, session.status(), memory_mb, growth_mb, tuple(history))
 
 
 @contextmanager
@@ -180,17 +200,6 @@ def _second_client(program: LiveSettings) -> Iterator[AudioStream]:
     finally:
         stream.stop()
         stream.close()
-
-
-@contextmanager
-def _busy(n_processes: int) -> Iterator[None]:
-    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_processes)]
-    try:
-        yield
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
 
 
 def _engine_memory_mb() -> float:

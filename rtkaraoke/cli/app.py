@@ -3,7 +3,7 @@
 from cyclopts import App, Group
 
 from rtkaraoke import __version__
-from rtkaraoke.cli import demo, doctor, evaluate, listing, playing, plugins, render, songs, training
+from rtkaraoke.cli import bench, demo, doctor, evaluate, listing, playing, plugins, render, songs, training
 
 HELP = """Takes the singer out of music: in files, in playback and live, through one engine.
 
@@ -21,6 +21,7 @@ _GROUPS = {
         plugins.plugins,
         listing.presets,
         listing.config,
+        bench.bench,
     ),
     "Networks": (training.train, training.export, evaluate.evaluate),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rtkaraoke.engine import Engine
     from rtkaraoke.live.host import Source
     from rtkaraoke.live.process import LiveSession
+    from rtkaraoke.live.settings import LiveSettings
     from rtkaraoke.masks.protocol import MaskNetwork, ModelInfo
     from rtkaraoke.plugins.protocol import Plugin
     from rtkaraoke.transport import Song
@@ -162,6 +163,24 @@ class EngineFactory:
         return engine(self.settings, loaded, threaded=True, on_thread_start=raise_network_priority, mics=True)
 
 
+def live_settings(settings: Effective, **more: Any) -> "LiveSettings":
+    """What a live run of ``settings`` is asked to do; ``more`` are values that no preset has."""
+    from rtkaraoke.live.settings import LiveSettings
+
+    config = settings.config
+    values = {item.name: getattr(config.live, item.name) for item in fields(config.live) if item.name != "reconnect"}
+    values["mic_in"] = tuple(channel for mic in config.mics.values() for channel in mic.channels)
+    values["more_out"] = tuple(channel for each in config.outputs.values() for channel in each.channels)
+    return LiveSettings(**values | more)
+
+
+def with_voice_untouched(settings: Effective) -> Effective:
+    """The same with the vocal level at 0 dB: what goes in comes out."""
+    plugins = {**settings.config.plugins}
+    plugins["vocal_remover"] = plugins.get("vocal_remover", {}) | {"vocals": 0.0}
+    return replace(settings, config=replace(settings.config, plugins=plugins))
+
+
 def live_session(
     settings: Effective,
     *,
@@ -174,21 +193,16 @@ def live_session(
     ``source`` makes a source of music in the engine's process: a picklable callable.
     """
     from rtkaraoke.live.process import LiveSession
-    from rtkaraoke.live.settings import LiveSettings
 
-    config = settings.config
-    values = {item.name: getattr(config.live, item.name) for item in fields(config.live)}
-    reconnect = values.pop("reconnect")
-    values["mic_in"] = tuple(channel for mic in config.mics.values() for channel in mic.channels)
-    values["more_out"] = tuple(channel for each in config.outputs.values() for channel in each.channels)
     source_factory = partial(_song, song) if song is not None else source
+    more: dict[str, Any] = {"record": record}
     if source_factory is not None:
-        values["channels_in"] = ()
+        more["channels_in"] = ()
     return LiveSession(
-        LiveSettings(**values, record=record),
+        live_settings(settings, **more),
         EngineFactory(settings),
         source_factory=source_factory,
-        reconnect=reconnect,
+        reconnect=settings.config.live.reconnect,
     )
 
 

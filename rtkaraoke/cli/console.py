@@ -3,10 +3,11 @@
 import hashlib
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rtkaraoke.folders import state_folder
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -91,14 +92,3 @@ def is_first_time(text: str) -> bool:
     except OSError:
         pass
     return True
-
-
-def state_folder() -> Path:
-    """Where this user's programs remember small things."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "rtkaraoke"

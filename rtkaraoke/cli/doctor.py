@@ -144,7 +144,7 @@ def check_gpu() -> Iterator[Finding]:
 def check_kernels() -> Iterator[Finding]:
     """The compiled signal processing, and whether it is kept for the next start."""
     started = time.monotonic()
-    from rtkaraoke.dsp import kernels, stretch  # noqa: F401  the stretcher's kernels are compiled too
+    from rtkaraoke.dsp import kernels
 
     for module in iter_modules(kernels.__path__):
         import_module(f"{kernels.__name__}.{module.name}")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from rtkaraoke.cli.console import note, show, show_json, state_folder
+from rtkaraoke.cli.console import note, show, show_json
 from rtkaraoke.cli.listing import table
 from rtkaraoke.cli.options import JsonFlag
+from rtkaraoke.folders import state_folder
 
 if TYPE_CHECKING:
     from rtkaraoke.karaoke.library import Library, Song

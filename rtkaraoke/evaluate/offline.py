@@ -1,14 +1,14 @@
 """Take a song apart as the two papers do: the whole of it at once, with their own window and their own masks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtkaraoke.evaluate.baselines import Estimates, Method
 from rtkaraoke.evaluate.patches import Masks, Matrix, ideal_binary_mask
-from rtkaraoke.evaluate.readers import Audio, Sources
+from rtkaraoke.evaluate.readers import Sources
 from rtkaraoke.evaluate.spectrogram import HannStft
 from rtkaraoke.geometry import StftGeometry
 
@@ -48,7 +48,7 @@ class OfflineSeparator:
 
     def analyse(self, song: Sources) -> list[Analysed]:
         """What the network says of each channel of the mixture."""
-        stft = HannStft(replace(self.geometry, look_ahead=0).at_rate(song.sample_rate))
+        stft = HannStft(self.geometry.at_rate(song.sample_rate))
         found = []
         for channel in song.mixture:
             spectrum = stft.spectrum(channel)
@@ -59,15 +59,8 @@ class OfflineSeparator:
 
     def separate(self, song: Sources, analysed: list[Analysed], rule: Rule) -> Estimates:
         """Cut masks by ``rule`` and resynthesise; one analysis serves any number of rules."""
-        stft = HannStft(replace(self.geometry, look_ahead=0).at_rate(song.sample_rate))
-        n_samples = song.mixture.shape[1]
-        voices: list[Audio] = []
-        musics: list[Audio] = []
-        for channel in analysed:
-            masks = rule(channel.probability)
-            voices.append(stft.signal(channel.spectrum * masks.voice, n_samples))
-            musics.append(stft.signal(channel.spectrum * masks.music, n_samples))
-        return Estimates(np.stack(voices), np.stack(musics))
+        stft = HannStft(self.geometry.at_rate(song.sample_rate))
+        return resynthesise(stft, [(channel.spectrum, rule(channel.probability)) for channel in analysed], song)
 
     def method(self, rule: Rule) -> Method:
         """Analysis and separation in one, for :mod:`rtkaraoke.evaluate.run`."""
@@ -86,19 +79,23 @@ def extend_bins(probability: Matrix, n_bins: int) -> Matrix:
     return np.pad(probability[:, :n_bins], ((0, 0), (0, missing)), mode="edge")
 
 
+def resynthesise(stft: HannStft, channels: list[tuple[NDArray[np.complex64], Masks]], song: Sources) -> Estimates:
+    """Voice and music of ``song``, by the spectrum of each channel of its mixture and the masks for that."""
+    n_samples = song.mixture.shape[1]
+    voice = [stft.signal(spectrum * masks.voice, n_samples) for spectrum, masks in channels]
+    music = [stft.signal(spectrum * masks.music, n_samples) for spectrum, masks in channels]
+    return Estimates(np.stack(voice), np.stack(music))
+
+
 def oracle_binary(geometry: StftGeometry) -> Method:
     """The ideal binary mask of whoever knows the answer, on the same STFT: the ceiling of both papers."""
 
     def separate(song: Sources) -> Estimates:
-        stft = HannStft(replace(geometry, look_ahead=0).at_rate(song.sample_rate))
-        n_samples = song.mixture.shape[1]
-        voices: list[Audio] = []
-        musics: list[Audio] = []
+        stft = HannStft(geometry.at_rate(song.sample_rate))
+        channels = []
         for voice, music, mixture in zip(song.voice, song.music, song.mixture, strict=True):
             mask = ideal_binary_mask(*(np.abs(stft.spectrum(part)) for part in (voice, music)))
-            spectrum = stft.spectrum(mixture)
-            voices.append(stft.signal(spectrum * mask, n_samples))
-            musics.append(stft.signal(spectrum * (1 - mask), n_samples))
-        return Estimates(np.stack(voices), np.stack(musics))
+            channels.append((stft.spectrum(mixture), Masks(mask, 1 - mask)))
+        return resynthesise(stft, channels, song)
 
     return separate

@@ -228,6 +228,8 @@ class _Run:
                 notes.append(f"{name}: {error}")
             for text in plugin.news() if hasattr(plugin, "news") else ():
                 self._tell("notice", text)
+        for text in getattr(self._source, "news", list)():
+            self._tell("notice", text)
         notes += self._records.notes
         for note in notes:
             if note not in self._notes_told:

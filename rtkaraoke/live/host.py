@@ -20,7 +20,7 @@ from rtkaraoke.live.backend import AudioStream, Interleaved
 from rtkaraoke.live.recorder import Recorder, Recording
 from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.live.telemetry import Histogram
-from rtkaraoke.plugins.protocol import Block
+from rtkaraoke.plugins.protocol import Block, VoiceTaker
 
 POLL_S = 0.0005
 #: From the end of the wait for a mask until the output must be in the ring: at least this, and one period of the card.
@@ -71,6 +71,15 @@ class Timed(Protocol):
 
         Pauses count: every sample that was read has a number, silent or not.
         """
+        ...
+
+
+@runtime_checkable
+class Voiced(Protocol):
+    """A source that may know the voice of what it plays."""
+
+    def share_voice(self, memory: Block) -> None:
+        """Leave it there with every read from now on: see :class:`rtkaraoke.plugins.protocol.VoiceTaker`."""
         ...
 
 
@@ -126,6 +135,7 @@ class Host:
         if (source is None) != bool(settings.channels_in):
             raise LiveError("music without input channels needs a source, music with some takes none")
         _check_channels(engine, settings)
+        _share_voice(source, engine)
         self.engine = engine
         self.stream = stream
         self.source = source
@@ -291,6 +301,13 @@ def _check_channels(engine: Engine, settings: LiveSettings) -> None:
     ):
         if wanted != len(given):
             raise LiveError(f"the engine's {what} have {wanted} channels, the card gives them {given}: as many of each")
+
+
+def _share_voice(source: object, engine: Engine) -> None:
+    """Let the music's first plugin that takes a voice out have the one that the source knows."""
+    takers = [plugin for plugin in engine.music.plugins if isinstance(plugin, VoiceTaker)]
+    if takers and isinstance(source, Voiced):
+        source.share_voice(takers[0].known_voice())
 
 
 def _hop(engine: Engine, block: int) -> int:

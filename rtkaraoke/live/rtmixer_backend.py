@@ -9,7 +9,7 @@ goes on when an underrun or an overflow has removed one of the others.
 from typing import Any
 
 from rtkaraoke.errors import DeviceError
-from rtkaraoke.live import devices
+from rtkaraoke.live import devices, measured
 from rtkaraoke.live.backend import AudioStream, Interleaved, StreamCounters
 from rtkaraoke.live.settings import LiveSettings
 from rtkaraoke.live.stream import DeviceStream
@@ -182,9 +182,18 @@ class RtmixerDevice:
 
 
 class RtmixerBackend:
-    """The real sound cards."""
+    """The real sound cards.
+
+    Parameters
+    ----------
+    use_measured : bool
+        Declare what was measured of a pair of devices, where it was; False is for measuring.
+    """
 
     name = "rtmixer"
+
+    def __init__(self, *, use_measured: bool = True) -> None:
+        self._use_measured = use_measured
 
     def check(self, settings: LiveSettings) -> int:
         """Resolve the devices; the sample rate in Hz. Raises :class:`rtkaraoke.errors.LiveError`."""
@@ -205,7 +214,19 @@ class RtmixerBackend:
                 source.close()
                 raise
             return TwoClockStream(source, sink, prefill, slack=max(settings.block, source.latency_in))
-        return DeviceStream(RtmixerDevice(choice, settings, prefill, capture=True, playback=True), prefill)
+        device = RtmixerDevice(choice, settings, prefill, capture=True, playback=True)
+        if self._use_measured:
+            _declare_measured(device, choice, settings.block)
+        return DeviceStream(device, prefill)
+
+
+def _declare_measured(device: RtmixerDevice, choice: devices.Choice, block: int) -> None:
+    """Where `rtkaraoke bench loopback --save` has measured this pair, declare that in place of the driver's word."""
+    pair = measured.Pair(choice.input_name, choice.output_name, choice.host_api, device.sample_rate, block)
+    round_trip = measured.round_trip(pair, device.latency_in + device.latency_out)
+    if round_trip is not None:
+        device.latency_in = min(device.latency_in, round_trip)
+        device.latency_out = round_trip - device.latency_in
 
 
 def _power_of_two(n_samples: float) -> int:

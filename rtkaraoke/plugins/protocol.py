@@ -116,6 +116,19 @@ class Guided(Protocol):
     duck: NDArray[np.float32]  #: for each sample of the next block: 0 leaves the guide, -1 takes it out; made to stay
 
 
+@runtime_checkable
+class VoiceTaker(Protocol):
+    """A plugin that takes the voice out, and need not look for it where the source knows it."""
+
+    def known_voice(self) -> NDArray[np.float32]:
+        """Memory ``(channel + 1, max_block)`` that the source fills for each block, before it is processed.
+
+        The voice alone, and in the last row for each sample whether it is known: 1, or 0 where the plugin has to look
+        for it, fading in between. Call it once prepared.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
     """A part of a prepared engine, as the page, the command line and MIDI build their controls from it.

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtkaraoke.dsp import kernels
+from rtkaraoke.dsp.kernels.fade import substitute
 from rtkaraoke.dsp.stft import StreamingStft
 from rtkaraoke.errors import PluginError
 from rtkaraoke.geometry import StftGeometry
@@ -96,6 +97,7 @@ class VocalRemover(Parameters):
         self._runner: MaskRunner | None = None
         self._mix = VoiceMix()
         self.duck: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._known: NDArray[np.float32] | None = None  # see known_voice
         self._smoothing = 0.0
         self._fill = self._delay_at = self._newest = 0
         self._submitted = self._was_fed = False
@@ -115,6 +117,14 @@ class VocalRemover(Parameters):
     def error(self) -> BaseException | None:
         """What the network last failed with on its thread, if it did."""
         return self._runner.error if isinstance(self._runner, ThreadedRunner) else None
+
+    def known_voice(self) -> NDArray[np.float32]:
+        """See :class:`~rtkaraoke.plugins.protocol.VoiceTaker`."""
+        if self._known is None:
+            n_channels, max_block = self.voice.shape
+            self._known = np.zeros((n_channels + 1, max_block), np.float32)
+            self._known_delay = np.zeros((n_channels + 1, self._geometry.latency), np.float32)
+        return self._known
 
     def read_voice(self) -> VoiceLevels:
         """How much voice was found and taken out since the last call."""
@@ -175,6 +185,7 @@ class VocalRemover(Parameters):
         self._average_weight = 1 - math.exp(-geometry.hop_s / AVERAGE_S)
         self._mix.prepare(sample_rate)
         self.duck = np.zeros(max_block, np.float32)
+        self._known = None
         self._update_smoothing()
         self.reset()
 
@@ -189,6 +200,8 @@ class VocalRemover(Parameters):
             if self._fill == 0 and self._submitted:
                 self._finish_hop()
             run = min(n_samples - start, hop - self._fill)
+            if self._known is not None:
+                self._known_delay[:, self._delay_at : self._delay_at + run] = self._known[:, start : start + run]
             kernels.mix_hop(
                 block,
                 out,
@@ -231,6 +244,9 @@ class VocalRemover(Parameters):
         self.decisions.drain()
         self._mix.reset(self.get)
         self.duck.fill(0.0)
+        if self._known is not None:
+            self._known.fill(0.0)
+            self._known_delay.fill(0.0)
 
     def close(self) -> None:
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`."""
@@ -275,6 +291,8 @@ class VocalRemover(Parameters):
             self._fill_fallback(masked, mask)
             kernels.blend_into(mask, self._held, weight)
         self._stft.synthesise(masked, mask, self._voice_hop)
+        if self._known is not None:
+            substitute(self._voice_hop, self._known_delay, self._delay_at)
 
     def _fill_fallback(self, spectrum: Spectrum, mask: Mask) -> None:
         kind = FALLBACKS[int(self.get("fallback"))]

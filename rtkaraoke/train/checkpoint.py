@@ -57,3 +57,11 @@ def check_fits(saved: dict[str, Any], config: TrainConfig, path: Path) -> None:
                 f"{path} was trained with [{what}] {old}, the recipe says {new}: take the old values back, name "
                 "another folder as `run`, or begin anew with --fresh"
             )
+
+
+def misfit(path: Path, error: Exception) -> str:
+    """The message for weights or an optimiser that today's recipe has no place for."""
+    return (
+        f"{path} does not fit the recipe: {error}: take the old values back, name another folder as `run`, "
+        "or begin anew with --fresh"
+    )

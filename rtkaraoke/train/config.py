@@ -13,12 +13,13 @@ from rtkaraoke.train.pack import SOURCES
 
 @dataclass(frozen=True, slots=True)
 class GeometryConfig:
-    """The network's STFT at its reference rate, in samples."""
+    """The network's STFT at its reference rate, in samples; see :class:`rtkaraoke.geometry.StftGeometry`."""
 
     sample_rate: int = 44_100
     n_fft: int = 2048
     hop: int = 256
     look_ahead: int = 0
+    window: int = 0
 
 
 @dataclass(frozen=True, slots=True)

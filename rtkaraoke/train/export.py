@@ -78,20 +78,8 @@ def export(checkpoint: Path | str, out_path: Path | str) -> ModelInfo:
     network = GruUnet(config.network, geometry)
     network.load_state_dict({name: value.half().float() for name, value in saved["average"].items()})
     network.eval()
-    card = config.card
-    info = ModelInfo(
-        name=card.name,
-        geometry=geometry,
-        n_channels=2,
-        licence=card.licence,
-        training_data=card.training_data,
-        non_commercial=card.non_commercial,
-        revision=f"{saved['step']}-{weights_hash(network)}",
-        description=card.description,
-        strength=card.strength,
-        bias=card.bias,
-        scores=saved["scores"],
-    )
+    revision = f"{saved['step']}-{weights_hash(network)}"
+    info = ModelInfo(geometry=geometry, revision=revision, scores=saved["scores"], **asdict(config.card))
     write(network, info, out_path)
     return info
 

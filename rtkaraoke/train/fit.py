@@ -5,7 +5,6 @@ when it scored best), ``loss.csv`` and ``scores.csv``. Killing a run costs at mo
 changes nothing: the examples of a step, and all else that is random, follow from the seed and the step's number.
 """
 
-import csv
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -24,19 +22,27 @@ from torch.optim.swa_utils import AveragedModel
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.evaluate.data import data_root
 from rtkaraoke.geometry import StftGeometry
-from rtkaraoke.train.checkpoint import check_fits, read_checkpoint
+from rtkaraoke.train.checkpoint import check_fits, misfit, read_checkpoint
 from rtkaraoke.train.config import FitConfig, parse_config, read_recipe
 from rtkaraoke.train.data import MixDataset, Mixer, batch_numbers, training_batches
 from rtkaraoke.train.loss import combined_loss
-from rtkaraoke.train.muon import Muon
 from rtkaraoke.train.networks.gru_unet import GruUnet
 from rtkaraoke.train.pack import MANIFEST, ensure_packed, load_packed
+from rtkaraoke.train.runs import (
+    BEST,
+    CHECKPOINT,
+    LOSSES,
+    SCORES,
+    append_row,
+    keep_rows,
+    make_fabric,
+    make_optimiser,
+    write_checkpoint,
+)
 from rtkaraoke.train.stft import TorchStft
 from rtkaraoke.train.validate import Validation, merit, run_sequence
 
-CHECKPOINT, BEST = "last.pt", "best.pt"
-LOSSES, SCORES = "loss.csv", "scores.csv"
-OPTIMISERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "muon": Muon}
+OPTIMISERS = ("adamw", "muon")
 
 
 def learning_rate(step: int, config: FitConfig) -> float:
@@ -114,14 +120,14 @@ class Training:
         self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed)
 
         torch.set_num_threads(fit.threads)
-        self.fabric = fabric_of(fit)
+        self.fabric = make_fabric(fit.accelerator, fit.devices, fit.precision)
         self.fabric.seed_everything(fit.seed, verbose=False)
         self.plain = GruUnet(config.network, geometry)
         self.fabric.launch()  # from here on in several processes
         self.stft = TorchStft(geometry).to(self.fabric.device)
         self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimiser = OPTIMISERS[fit.optimiser](
-            self.plain.parameters(), lr=fit.learning_rate, weight_decay=fit.weight_decay
+        optimiser = make_optimiser(
+            fit.optimiser, self.plain.parameters(), fit.learning_rate, weight_decay=fit.weight_decay
         )
         self.network, self.optimiser = self.fabric.setup(self.plain, optimiser)
         self.average = AveragedModel(self.plain, avg_fn=moving_average(fit.ema))
@@ -146,10 +152,7 @@ class Training:
             self.average.module.load_state_dict(saved["average"])
             self.optimiser.load_state_dict(saved["optimiser"])
         except (RuntimeError, ValueError, KeyError) as error:
-            raise ConfigError(
-                f"{path} does not fit the recipe: {error}: take the old values back, name another folder as `run`, "
-                "or begin anew with --fresh"
-            ) from error
+            raise ConfigError(misfit(path, error)) from error
         self.average.n_averaged.fill_(saved["n_averaged"])
         self.step, self.scores = saved["step"], saved["scores"]
         self.best = saved.get("best", -np.inf)  # the first runs kept none
@@ -210,48 +213,23 @@ class Training:
         return float(mean), float(norm if norm is not None else 0.0)  # type: ignore[arg-type]
 
     def _save(self, path: Path) -> None:
-        """Write a checkpoint, whole or not at all."""
-        partial = path.with_suffix(".partial")
-        torch.save(
-            {
-                "network": self.plain.state_dict(),
-                "average": self.average.module.state_dict(),
-                "n_averaged": int(self.average.n_averaged),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "scores": self.scores,
-                "best": self.best,
-                "recipe": self.recipe,
-            },
-            partial,
-        )
-        partial.replace(path)
+        """Write a checkpoint."""
+        content = {
+            "network": self.plain.state_dict(),
+            "average": self.average.module.state_dict(),
+            "n_averaged": int(self.average.n_averaged),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "scores": self.scores,
+            "best": self.best,
+            "recipe": self.recipe,
+        }
+        write_checkpoint(path, content)
 
 
 def train(config_path: Path | str, resume: bool = True) -> Path:
     """Train as the TOML file says; returns the last checkpoint's path. See :class:`Training`."""
     return Training(config_path, resume).run()
-
-
-def fabric_of(fit: FitConfig) -> Fabric:
-    """What starts the processes of a run and lets them work together.
-
-    Raises
-    ------
-    ConfigError
-        When this machine does not have what the recipe asks for.
-    """
-    try:
-        return Fabric(
-            accelerator=fit.accelerator,
-            devices=fit.devices,
-            strategy="ddp" if fit.devices > 1 else "auto",
-            precision=fit.precision,  # type: ignore[arg-type]
-        )
-    except (ValueError, RuntimeError) as error:
-        raise ConfigError(
-            f"fit: accelerator {fit.accelerator!r}, devices {fit.devices}, precision {fit.precision!r}: {error}"
-        ) from error
 
 
 def progress_bar(wanted: bool) -> Progress:
@@ -274,27 +252,3 @@ def report(what: str, scores: dict[str, float]) -> None:
     figures = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
     sys.stdout.write(f"{what}: {figures}\n")
     sys.stdout.flush()
-
-
-def append_row(path: Path, row: dict[str, float]) -> None:
-    """Add a line to a CSV file; its first line names the columns."""
-    fresh = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def keep_rows(path: Path, last_step: int) -> None:
-    """Take from a CSV file the rows after ``last_step``, which the run is about to write again; with none left, all."""
-    if not path.exists():
-        return
-    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [row for row in rows if int(row.partition(",")[0]) <= last_step]
-    if not kept:
-        path.unlink()
-    elif len(kept) < len(rows):
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join([header, *kept]), encoding="utf-8", newline="")
-        partial.replace(path)

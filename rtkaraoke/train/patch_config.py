@@ -7,7 +7,7 @@ from typing import Any
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.geometry import StftGeometry
-from rtkaraoke.train.config import ModelCard, build_table, parse_toml
+from rtkaraoke.train.config import GeometryConfig, ModelCard, build_table, parse_toml
 from rtkaraoke.train.networks.deep_karaoke import DeepKaraoke, DeepKaraokeConfig
 from rtkaraoke.train.networks.ibm_cnn import IbmCnn, IbmCnnConfig, StreamingIbmCnn
 
@@ -19,16 +19,7 @@ KINDS: dict[str, tuple[type[DeepKaraoke] | type[IbmCnn], type[DeepKaraokeConfig]
 MIXINGS = ("peaks", "sum")
 OPTIMISERS = ("sgd", "adam")
 ROWS = ("all", "last")
-
-
-@dataclass(frozen=True, slots=True)
-class PatchGeometry:
-    """The network's STFT at its reference rate, in samples; see :class:`rtkaraoke.geometry.StftGeometry`."""
-
-    sample_rate: int = 44_100
-    n_fft: int = 2048
-    hop: int = 512
-    window: int = 0
+INPUTS = ("published", "rms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +35,9 @@ class PatchData:
         scaled to be ``balance_db`` louder than its music.
     balance_db : float
         For ``sum``.
+    input : str
+        What is one for the network's magnitudes: as ``published``, the largest of the training data (Simpson et al.) or
+        twice a full-scale sine (Lin et al.); or their root mean square over the training data, ``rms``.
     stride : int
         Between patches, in frames.
     n_patches : int
@@ -57,6 +51,7 @@ class PatchData:
     singers: tuple[str, ...] = ("abjones", "amy")
     mixing: str = "sum"
     balance_db: float = 0.0
+    input: str = "published"
     stride: int = 8
     n_patches: int = 0
     valid_every: int = 0
@@ -78,7 +73,9 @@ class PatchFit:
     rows : str
         ``last``: the loss counts the last frame of a patch alone, which is what a step without look-ahead reads.
     threads : int
-        Of a CPU; a GPU is taken when there is one.
+        Of a CPU. A run that is to resume to the bit has one: several add up in an order of their own.
+    accelerator, precision : str
+        See :class:`rtkaraoke.train.config.FitConfig`.
     """
 
     optimiser: str = "adam"
@@ -89,7 +86,9 @@ class PatchFit:
     pretrain_epochs: int = 0
     rows: str = "all"
     seed: int = 1
-    threads: int = 2
+    threads: int = 1
+    accelerator: str = "auto"
+    precision: str = "bf16-mixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class PatchTrainConfig:
     kind: str
     network: DeepKaraokeConfig | IbmCnnConfig
     card: ModelCard = field(default_factory=ModelCard)
-    geometry: PatchGeometry = field(default_factory=PatchGeometry)
+    geometry: GeometryConfig = field(default_factory=GeometryConfig)
     data: PatchData = field(default_factory=PatchData)
     fit: PatchFit = field(default_factory=PatchFit)
     alpha: float = 0.0  # recommended to the engine, with theta
@@ -108,7 +107,7 @@ class PatchTrainConfig:
 
     @property
     def stft_geometry(self) -> StftGeometry:
-        """At the reference rate, without look-ahead."""
+        """At the reference rate."""
         return StftGeometry(**asdict(self.geometry))
 
     def build(self) -> DeepKaraoke | IbmCnn:
@@ -143,6 +142,12 @@ def parse_patch_config(text: str, where: str) -> PatchTrainConfig:
     _one_of(config.data.mixing, MIXINGS, f"{where}: data.mixing")
     _one_of(config.fit.optimiser, OPTIMISERS, f"{where}: fit.optimiser")
     _one_of(config.fit.rows, ROWS, f"{where}: fit.rows")
+    _one_of(config.data.input, INPUTS, f"{where}: data.input")
+    if config.geometry.look_ahead:
+        raise ConfigError(
+            f"{where}: geometry.look_ahead is {config.geometry.look_ahead}: a network over patches is trained without "
+            "and serves any; choose it with `rtkaraoke export --look-ahead`"
+        )
     n_bins = config.stft_geometry.n_bins
     if config.network.n_bins > n_bins:
         raise ConfigError(f"{where}: network.n_bins is {config.network.n_bins}, the transform has {n_bins}")

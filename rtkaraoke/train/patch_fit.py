@@ -2,7 +2,7 @@
 
 A run lives in a folder: ``last.pt`` (weights, optimiser, the best epoch's weights, recipe) and ``loss.csv``. Every
 epoch draws its order and its dropout from the seed and its own number, so a run that was interrupted ends with the same
-bits (on one thread; several add up in an order of their own).
+bits. Why this loop stands beside that of :mod:`rtkaraoke.train.fit`: docs/decisions.
 """
 
 import time
@@ -15,14 +15,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtkaraoke.evaluate.patches import SMOOTHING
-from rtkaraoke.train.checkpoint import read_checkpoint
+from rtkaraoke.errors import ConfigError
+from rtkaraoke.train.checkpoint import misfit, read_checkpoint
 from rtkaraoke.train.config import read_recipe
-from rtkaraoke.train.fit import CHECKPOINT, append_row
-from rtkaraoke.train.networks.deep_karaoke import DeepKaraoke, squared_error
-from rtkaraoke.train.networks.ibm_cnn import IbmCnn, StreamingIbmCnn, cross_entropy
+from rtkaraoke.train.networks.deep_karaoke import DeepKaraoke
+from rtkaraoke.train.networks.ibm_cnn import IbmCnn, StreamingIbmCnn
 from rtkaraoke.train.patch_config import PatchTrainConfig, parse_patch_config
 from rtkaraoke.train.patch_data import Patches, load_patches
+from rtkaraoke.train.runs import (
+    CHECKPOINT,
+    LOSSES,
+    append_row,
+    keep_rows,
+    make_fabric,
+    make_optimiser,
+    write_checkpoint,
+)
 
 SAVED = {"network", "optimiser", "epoch", "best_epoch", "best_loss", "best", "recipe", "scale"}  # of a checkpoint
 
@@ -41,15 +49,20 @@ class Trained:
     best_epoch: int
 
 
-def input_scale(network: DeepKaraoke | IbmCnn, train: Patches) -> float:
-    """What magnitudes are multiplied with: so that the largest is one (DK), or a full-scale sine a half (CNN)."""
-    if isinstance(network, DeepKaraoke):
-        return 1.0 / float(train.magnitude.max())
-    return 1.0 / float(np.hanning(2048).sum())
+def input_scale(config: PatchTrainConfig, train: Patches) -> float:
+    """What magnitudes are multiplied with; see :class:`rtkaraoke.train.patch_config.PatchData`."""
+    if config.data.input == "rms":
+        return 1.0 / float(train.magnitude.square().mean().sqrt())
+    return 1.0 / (float(train.magnitude.max()) if config.kind == "deep-karaoke" else float(np.hanning(2048).sum()))
 
 
 def patch_loss(
-    network: DeepKaraoke | IbmCnn, magnitude: Tensor, mask: Tensor, *, last_row: bool = False, autoencoder: bool = False
+    network: DeepKaraoke | IbmCnn,
+    magnitude: Tensor,
+    mask: Tensor,
+    *,
+    last_row: bool = False,
+    autoencoder: bool = False,
 ) -> Tensor:
     """The network's own loss on one batch.
 
@@ -61,103 +74,141 @@ def patch_loss(
     last_row : bool
         Count the last frame alone.
     autoencoder : bool
-        Give the network the voice's part of the mixture, mask x magnitude, and ask for the same back.
+        Give the network the voice's part of the mixture, mask x magnitude, and ask for the same back; what is above
+        one, which no sigmoid reaches, counts as one.
     """
     n_frames = network.n_frames
     if autoencoder:
         magnitude = mask * magnitude
         target = magnitude[:, -n_frames:].clamp(max=1.0)
-    elif isinstance(network, DeepKaraoke):
-        target = mask[:, -n_frames:]
     else:
-        target = SMOOTHING + (1 - 2 * SMOOTHING) * mask[:, -n_frames:]
+        target = network.smoothing + (1 - 2 * network.smoothing) * mask[:, -n_frames:]
     first_row = n_frames - 1 if last_row else 0
-    logits = network(magnitude, first_row)
-    loss = squared_error if isinstance(network, DeepKaraoke) else cross_entropy
-    return loss(logits, target[:, first_row:])
+    loss: Tensor = network.loss(network(magnitude, first_row), target[:, first_row:])
+    return loss
 
 
-def train_patches(recipe_path: Path | str, resume: bool = True, say: Callable[[str], None] = print) -> Path:
-    """Train as the TOML file says; returns the checkpoint's path.
+class PatchTraining:
+    """A run, set up and brought to where its checkpoint stands; :meth:`run` carries it on.
+
+    Parameters
+    ----------
+    recipe_path : Path or str
+        See :class:`rtkaraoke.train.patch_config.PatchTrainConfig`.
+    resume : bool
+        Go on from the run's checkpoint if there is one; otherwise an earlier run's files are removed.
 
     Raises
     ------
     ConfigError
         When the recipe cannot be.
-    AudioFileError
-        When the clips are not there.
+    ModelError
+        When the checkpoint is damaged.
     """
-    recipe = read_recipe(recipe_path)
-    config = parse_patch_config(recipe, str(recipe_path))
-    fit = config.fit
-    config.run.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(fit.threads)
-    torch.manual_seed(fit.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = config.build().to(device)
-    n_context = network.n_context if isinstance(network, StreamingIbmCnn) else 0
-    train, valid = load_patches(config, n_context)
-    train, valid = train.to(device), valid.to(device) if valid else None
-    scale = input_scale(network, train)
-    optimiser: torch.optim.Optimizer
-    if fit.optimiser == "sgd":
-        optimiser = torch.optim.SGD(network.parameters(), lr=fit.learning_rate, momentum=fit.momentum)
-    else:
-        optimiser = torch.optim.Adam(network.parameters(), lr=fit.learning_rate)
-    state: dict[str, Any] = {"epoch": 0, "best_epoch": 0, "best_loss": float("inf"), "best": None}
-    checkpoint = config.run / CHECKPOINT
-    if resume and checkpoint.is_file():
-        saved = read_checkpoint(checkpoint, SAVED)
-        network.load_state_dict(saved["network"])
-        optimiser.load_state_dict(saved["optimiser"])
-        state = {name: saved[name] for name in state}
-    elif (config.run / "loss.csv").exists():
-        (config.run / "loss.csv").unlink()
-    while state["epoch"] < fit.epochs:
-        epoch = state["epoch"]
-        autoencoder = epoch < fit.pretrain_epochs
+
+    def __init__(self, recipe_path: Path | str, resume: bool = True) -> None:
+        self.recipe = read_recipe(recipe_path)
+        self.config = config = parse_patch_config(self.recipe, str(recipe_path))
+        fit, self.checkpoint = config.fit, config.run / CHECKPOINT
+        saved = read_checkpoint(self.checkpoint, SAVED) if resume and self.checkpoint.is_file() else None
+        torch.set_num_threads(fit.threads)
+        self.fabric = make_fabric(fit.accelerator, 1, fit.precision)
+        self.fabric.seed_everything(fit.seed, verbose=False)
+        self.plain = config.build()
+        self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        options = {"momentum": fit.momentum} if fit.optimiser == "sgd" else {}
+        optimiser = make_optimiser(fit.optimiser, self.plain.parameters(), fit.learning_rate, **options)
+        self.network, self.optimiser = self.fabric.setup(self.plain, optimiser)
+        self.state: dict[str, Any] = {"epoch": 0, "best_epoch": 0, "best_loss": float("inf"), "best": None}
+        if saved is not None:
+            self._restore(saved)
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        try:
+            self.plain.load_state_dict(saved["network"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ConfigError(misfit(self.checkpoint, error)) from error
+        self.state = {name: saved[name] for name in self.state}
+
+    def run(self, say: Callable[[str], None] = print) -> Path:
+        """Train to the recipe's last epoch; returns the checkpoint's path.
+
+        Raises
+        ------
+        AudioFileError
+            When the clips are not there.
+        """
+        if self.state["epoch"] < self.config.fit.epochs:
+            self._load()
+            self.config.run.mkdir(parents=True, exist_ok=True)
+            if not self.state["epoch"]:
+                self.checkpoint.unlink(missing_ok=True)
+            keep_rows(self.config.run / LOSSES, self.state["epoch"])
+        while self.state["epoch"] < self.config.fit.epochs:
+            row = self._epoch(self.state["epoch"])
+            append_row(self.config.run / LOSSES, row)
+            say(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
+            content = {"network": self.plain.state_dict(), "optimiser": self.optimiser.state_dict()}
+            write_checkpoint(self.checkpoint, self.state | content | {"recipe": self.recipe, "scale": self.scale})
+        return self.checkpoint
+
+    def _load(self) -> None:
+        n_context = self.plain.n_context if isinstance(self.plain, StreamingIbmCnn) else 0
+        train, valid = load_patches(self.config, n_context)
+        self.scale = input_scale(self.config, train)
+        self.patches = train.to(self.fabric.device)
+        self.held_back = valid.to(self.fabric.device) if valid else None
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """Once through the patches; the line for ``loss.csv``."""
+        fit, train = self.config.fit, self.patches
         started = time.monotonic()
-        torch.manual_seed(fit.seed * 1_000_003 + epoch)  # also that of dropout
-        order = torch.randperm(len(train.starts)).to(device)
+        autoencoder = epoch < fit.pretrain_epochs
         options = {"last_row": fit.rows == "last" and not autoencoder, "autoencoder": autoencoder}
-        network.train()
-        total = torch.zeros((), device=device)
+        torch.manual_seed(fit.seed * 1_000_003 + epoch)  # also that of dropout
+        order = torch.randperm(len(train.starts)).to(self.fabric.device)
+        self.network.train()
+        total = torch.zeros((), device=self.fabric.device)
         for which in order.split(fit.batch):
             magnitude, mask = train.batch(which)
-            loss = patch_loss(network, scale * magnitude, mask, **options)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            loss = patch_loss(self.network, self.scale * magnitude, mask, **options)
+            self.optimiser.zero_grad()
+            self.fabric.backward(loss)
+            self.optimiser.step()
             total += loss.detach() * len(which)
-        found = validate(network, valid, scale, fit.batch, **options) if valid else None
-        state["epoch"] = epoch + 1
+        found = self._validate(**options)
+        self.state["epoch"] = epoch + 1
         if found is None:
-            state["best_epoch"] = epoch + 1
-        elif not autoencoder and found < state["best_loss"]:
-            weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-            state |= {"best": weights, "best_epoch": epoch + 1, "best_loss": found}
-        row = {
+            self.state["best_epoch"] = epoch + 1
+        elif not autoencoder and found < self.state["best_loss"]:
+            weights = {name: value.detach().cpu().clone() for name, value in self.plain.state_dict().items()}
+            self.state |= {"best": weights, "best_epoch": epoch + 1, "best_loss": found}
+        return {
             "epoch": epoch + 1,
             "phase": float(not autoencoder),
             "loss": float(total) / len(order),
             "valid": float("nan") if found is None else found,
             "seconds": time.monotonic() - started,
         }
-        append_row(config.run / "loss.csv", row)
-        say(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
-        _save(checkpoint, state | {"network": network.state_dict(), "optimiser": optimiser.state_dict()}, recipe, scale)
-    return checkpoint
+
+    @torch.no_grad()
+    def _validate(self, **options: bool) -> float | None:
+        """The mean loss over all patches that are held back, if any."""
+        valid = self.held_back
+        if valid is None:
+            return None
+        self.network.eval()
+        total = 0.0
+        for which in torch.arange(len(valid.starts), device=valid.starts.device).split(self.config.fit.batch):
+            magnitude, mask = valid.batch(which)
+            total += float(patch_loss(self.network, self.scale * magnitude, mask, **options)) * len(which)
+        return total / len(valid.starts)
 
 
-@torch.no_grad()
-def validate(network: DeepKaraoke | IbmCnn, valid: Patches, scale: float, batch: int, **options: bool) -> float:
-    """The mean loss over all patches of ``valid``; the network is left in evaluation mode."""
-    network.eval()
-    total = 0.0
-    for which in torch.arange(len(valid.starts), device=valid.starts.device).split(batch):
-        magnitude, mask = valid.batch(which)
-        total += float(patch_loss(network, scale * magnitude, mask, **options)) * len(which)
-    return total / len(valid.starts)
+def train_patches(recipe_path: Path | str, resume: bool = True, say: Callable[[str], None] = print) -> Path:
+    """Train as the TOML file says; returns the checkpoint's path. See :class:`PatchTraining`."""
+    return PatchTraining(recipe_path, resume).run(say)
 
 
 def load_trained(checkpoint: Path | str) -> Trained:
@@ -167,10 +218,5 @@ def load_trained(checkpoint: Path | str) -> Trained:
     network = config.build()
     network.load_state_dict(saved["best"] or saved["network"])
     network.requires_grad_(False).eval()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Trained(network, config, saved["scale"], saved["epoch"], saved["best_epoch"])
-
-
-def _save(checkpoint: Path, content: dict[str, Any], recipe: str, scale: float) -> None:
-    partial = checkpoint.with_suffix(".partial")
-    torch.save(content | {"recipe": recipe, "scale": scale}, partial)
-    partial.replace(checkpoint)

@@ -1,7 +1,7 @@
 """What a trained network over patches is good for: whole songs as published, look-ahead by look-ahead, and export."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,21 +97,14 @@ def export_patches(checkpoint: Path | str, out_path: Path | str, look_ahead: int
     geometry = replace(config.stft_geometry, look_ahead=look_ahead)
     analysis, _ = window_pair(geometry)
     scale = trained.scale * float(np.hanning(geometry.window).sum() / analysis.sum(dtype=np.float64))
-    card = config.card
     info = ModelInfo(
-        name=card.name,
         geometry=geometry,
         n_channels=1,
-        licence=card.licence,
-        training_data=card.training_data,
-        non_commercial=card.non_commercial,
         revision=f"{trained.best_epoch}-{weights_hash(network)}",
-        description=card.description,
-        strength=card.strength,
-        bias=card.bias,
         n_bins=network.n_bins,
         alpha=config.alpha,
         theta=config.theta,
+        **asdict(config.card),
     )
     write(live_mask(network, look_ahead, scale), info, out_path)
     return info

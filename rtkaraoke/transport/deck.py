@@ -1,11 +1,6 @@
 """Songs one after the other, for an evening: the next one is prepared beside the one that plays."""
 
-import json
-import threading
-import time
-from collections import deque
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,35 +8,15 @@ from rtkaraoke.closing import Closing
 from rtkaraoke.dsp.kernels.fade import fade
 from rtkaraoke.errors import RtkaraokeError
 from rtkaraoke.plugins.protocol import Block
+from rtkaraoke.transport.shelf import Loaded, Shelf
 from rtkaraoke.transport.song import COMMANDS as SONG_COMMANDS
-from rtkaraoke.transport.song import FADE_S, KEY, NAP_S, TEMPO, Song
+from rtkaraoke.transport.song import FADE_S, Song
 from rtkaraoke.transport.timemap import TimeMap
 
 LONGEST_S = 30.0  #: of a cross-fade
 PIECE = 1024  #: samples mixed at a time
 MAX_SPANS = 64
 COMMANDS = ("load", "next", "follow", "stop", *SONG_COMMANDS)
-_FIELDS: dict[str, tuple[type, ...]] = {
-    "path": (str,),
-    "voice": (str, type(None)),
-    "key": (int, float),
-    "tempo": (int, float),
-    "serial": (int,),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    path: str
-    serial: int
-    key: float
-    tempo: float
-    voice: str | None
-
-
-class _Loaded(NamedTuple):
-    song: Song
-    serial: int
 
 
 class _Span(NamedTuple):
@@ -73,27 +48,24 @@ class Deck(Closing):
     ``seek``, ``skip``, ``key``, ``tempo``
         As of :class:`~rtkaraoke.transport.Song`, for the song that plays.
 
-    What goes wrong with a file never stops the sound: it is told in :attr:`notes`, a song that could not be loaded
+    What goes wrong with a file never stops the sound: it is told by :meth:`news`, a song that could not be loaded
     becomes ``failed`` in :attr:`status`, one that is damaged ends there.
+
+    A song may bring its voice, separated beforehand. The deck leaves it, with all that key, tempo and fades make of
+    it, where :meth:`share_voice` says, and the vocal remover takes it from there instead of looking for it, to the
+    sample; while a song without one sounds too, the remover looks for both.
     """
 
     def __init__(self) -> None:
-        self.notes: deque[str] = deque(maxlen=100)  #: what a person should read, oldest first
+        self._voice: Block | None = None
         self.paused = False
-        self._shelf: deque[_Loaded] = deque()  # at most one; who pops it owns it
-        self._present: _Loaded | None = None
+        self._shelf = Shelf()
+        self._present: Loaded | None = None
         self._leaving: Song | None = None
         self._faded = self._fade = 0
-        self._wish_s: float | None = None  # a change-over that is wanted, and its cross-fade
+        self._wish_s = 0.0  # the cross-fade to the song that is promised
         self._stopping = False
         self._follow_s = -1.0
-        self._failed = 0
-        self._loading: _Request | None = None
-        self._queued: deque[_Request] = deque()  # to be loaded after that
-        self._lock = threading.Lock()  # of these two; the worker never takes it
-        self._work = threading.Event()
-        self._loader: threading.Thread | None = None
-        self._closed = False
         self._n_given = 0
         self._spans: tuple[_Span, ...] = (_Span(0, 0, None),)  # replaced, never changed
 
@@ -101,9 +73,11 @@ class Deck(Closing):
         """Get ready to play silence."""
         self._sample_rate, self._n_channels = sample_rate, n_channels
         self._least = round(FADE_S * sample_rate)
-        self._other = np.zeros((n_channels, PIECE), np.float32)
-        self._loader = threading.Thread(target=self._run, name="rtkaraoke-loader", daemon=True)
-        self._loader.start()
+        # Both hold music and, below it, the voice alone.
+        self._mix, self._other = (np.zeros((2 * n_channels, PIECE), np.float32) for _ in range(2))
+        self._knows = False  # whether all songs that sound brought their voice
+        self._known = 0  # how far the fade to a known voice has come
+        self._shelf.prepare(sample_rate, n_channels)
 
     def read(self, out: Block) -> int:
         """Fill ``out`` ``(channel, sample)``, silence where there is nothing; returns how many came from a song.
@@ -114,7 +88,10 @@ class Deck(Closing):
         while at < n_samples:
             self._change_over()
             run = self._steady(min(n_samples - at, PIECE))
-            given += self._give(out[:, at : at + run])
+            given += self._give(self._mix[:, :run])
+            out[:, at : at + run] = self._mix[: self._n_channels, :run]
+            if self._voice is not None:
+                self._leave_voice(self._voice[:, at : at + run])
             at += run
         return given
 
@@ -127,15 +104,16 @@ class Deck(Closing):
             When there is no such command, its value or text is wrong, or there is no song for it.
         """
         if name == "load":
-            self._load(text)
+            self._shelf.load(text)
         elif name == "next":
-            if self._loading is None and not self._queued and not self._shelf:
+            if self._shelf.empty:
                 raise RtkaraokeError("next: no song is loaded: load one first")
             self._wish_s = _seconds(name, value)
+            self._shelf.promised = True
         elif name == "follow":
             self._follow_s = _seconds(name, value) if value >= 0 else -1.0
         elif name == "stop":
-            self._wish_s = None
+            self._shelf.promised = False
             self._stopping = True
         elif name == "pause":
             self.paused = bool(value)
@@ -152,23 +130,25 @@ class Deck(Closing):
         """Numbers for the view.
 
         ``serial`` of the song that plays (0 for none), which while two fade into each other is the new one, and of
-        that song ``position_s``, ``length_s`` where it is known, ``ended`` (0 or 1), ``key``, ``tempo``, ``starved``;
-        ``paused``; ``loaded``, the serial of the next song when it is ready, 0 for none; ``failed``, the serial of the
-        latest one that could not be loaded.
+        that song ``position_s``, ``length_s`` where it is known, ``ended`` (0 or 1), ``key``, ``tempo``, ``starved``
+        and ``prepared`` (1 when it brought its voice); ``paused``; ``loaded``, the serial of the next song when it is
+        ready, 0 for none; ``failed``, the serial of the latest one that could not be loaded.
         """
         present = self._present
-        try:
-            loaded = self._shelf[0].serial
-        except IndexError:
-            loaded = 0
         nothing = {"position_s": 0.0, "ended": 0.0, "key": 0.0, "tempo": 100.0, "starved": 0.0}
         return {
             **(nothing if present is None else present.song.status),
+            "prepared": float(present is not None and present.song.has_voice),
             "paused": float(self.paused),
             "serial": float(0 if present is None else present.serial),
-            "loaded": float(loaded),
-            "failed": float(self._failed),
+            "loaded": float(self._shelf.serial),
+            "failed": float(self._shelf.failed),
         }
+
+    def news(self) -> list[str]:
+        """What a person should read, since the last call."""
+        notes = self._shelf.notes
+        return [notes.popleft() for _ in range(len(notes))]
 
     def heard(self, sample: int) -> tuple[int, float]:
         """Which song is the ``sample``-th that :meth:`read` has given, counted from 0, and at which second.
@@ -185,13 +165,16 @@ class Deck(Closing):
         """The song's second of :meth:`heard`."""
         return self.heard(sample)[1]
 
+    def share_voice(self, memory: Block) -> None:
+        """Leave the voice in ``memory`` ``(channel + 1, block)`` with every :meth:`read` from now on.
+
+        Its last row becomes 1 where the voice is known, 0 where it is not, and fades in between.
+        """
+        self._voice = memory
+
     def close(self) -> None:
         """End all threads and close all files. May be called twice."""
-        self._closed = True
-        self._work.set()
-        if self._loader is not None:
-            self._loader.join()
-        self._let_go()
+        self._shelf.close()
         for song in (self._present and self._present.song, self._leaving):
             if song is not None:
                 song.close()
@@ -199,27 +182,21 @@ class Deck(Closing):
     def _change_over(self) -> None:
         """Begin what is due."""
         if self._faded < self._fade:
-            if self._wish_s is not None or self._stopping:
+            if self._shelf.promised or self._stopping:
                 self._hurry()
             return
         if self._stopping:
             self._stopping = False
             if self._present is not None:
                 self._begin(None, 0.0)
-        elif self._wish_s is not None:
-            if (loaded := self._take()) is not None:
-                wish_s, self._wish_s = self._wish_s, None
-                self._begin(loaded, wish_s)
-        elif self._follows() <= 0 and (loaded := self._take()) is not None:
+        elif self._shelf.promised:
+            if (loaded := self._shelf.take()) is not None:
+                self._shelf.promised = False
+                self._begin(loaded, self._wish_s)
+        elif self._follows() <= 0 and (loaded := self._shelf.take()) is not None:
             self._begin(loaded, self._follow_s)
 
-    def _take(self) -> _Loaded | None:
-        try:
-            return self._shelf.popleft()
-        except IndexError:
-            return None
-
-    def _begin(self, loaded: _Loaded | None, seconds: float) -> None:
+    def _begin(self, loaded: Loaded | None, seconds: float) -> None:
         """Fade from the present song to ``loaded``."""
         self._leaving = None if self._present is None else self._present.song
         self._fade = max(round(seconds * self._sample_rate), self._least)
@@ -240,7 +217,7 @@ class Deck(Closing):
 
     def _follows(self) -> float:
         """Samples until the loaded song begins by itself."""
-        if self._follow_s < 0 or self._present is None or self.paused or not self._shelf:
+        if self._follow_s < 0 or self._present is None or self.paused or not self._shelf.serial:
             return float("inf")
         left_s = self._present.song.left_s
         return 0 if left_s <= 0 else round((left_s - self._follow_s) * self._sample_rate)
@@ -254,6 +231,8 @@ class Deck(Closing):
     def _give(self, out: Block) -> int:
         """One stretch in which nothing changes but the fades."""
         n_samples, given = out.shape[1], 0
+        sounding = [song for song in (self._present and self._present.song, self._leaving) if song is not None]
+        self._knows = bool(sounding) and all(song.has_voice for song in sounding)
         if self._present is None:
             out[:] = 0.0
         else:
@@ -272,97 +251,25 @@ class Deck(Closing):
         self._n_given += n_samples
         return given
 
+    def _leave_voice(self, voice: Block) -> None:
+        """The voice of what is in the mix, and whether it is known."""
+        n_samples = voice.shape[1]
+        voice[:-1] = self._mix[self._n_channels :, :n_samples]
+        step = 1 if self._knows else -1
+        voice[-1] = 1.0
+        fade(voice[-1:], self._least - self._known, -step, self._least)
+        self._known = min(max(self._known + step * n_samples, 0), self._least)
+
     def _read(self, song: Song, out: Block) -> int:
         song.paused = self.paused
         try:
             return song.read(out)
         except RtkaraokeError as error:
-            self.notes.append(str(error))
+            self._shelf.notes.append(str(error))
             return 0
-
-    def _load(self, text: str) -> None:
-        request = _parse(text) if text else None
-        with self._lock:
-            if request is None:
-                self._wish_s = None
-            # What next was said for is played, whatever is loaded after it.
-            promised = self._wish_s is not None
-            if not promised:
-                self._loading = None
-                self._queued.clear()
-            if request is not None:
-                self._queued.append(request)
-        if not promised:
-            self._let_go()
-        self._work.set()
-
-    # From here on: the thread that loads.
-
-    def _run(self) -> None:
-        while not self._closed:
-            with self._lock:
-                request = self._loading = self._queued.popleft() if self._queued else None
-                if request is None:
-                    self._work.clear()
-            if request is None:
-                self._work.wait()
-            else:
-                self._open(request)
-
-    def _open(self, request: _Request) -> None:
-        song: Song | None = None
-        try:
-            song = Song(request.path, key=request.key, tempo=request.tempo, voice=request.voice)
-            song.prepare(self._sample_rate, self._n_channels)
-        except Exception as error:  # noqa: BLE001  whatever a file does, the sound goes on
-            if song is not None:
-                song.close()
-            text = str(error) if isinstance(error, RtkaraokeError) else f"{type(error).__name__}: {error}"
-            with self._lock:
-                if self._loading is request:
-                    self.notes.append(text)
-                    self._failed, self._wish_s = request.serial, None
-            return
-        while self._wish_s is not None and self._shelf and not self._closed:
-            time.sleep(NAP_S)  # until the worker has taken the one before
-        with self._lock:
-            wanted = self._loading is request and not self._closed
-            if wanted:
-                self._let_go()
-                self._shelf.append(_Loaded(song, request.serial))
-                self._loading = None
-        if not wanted:
-            song.close()
-
-    def _let_go(self) -> None:
-        """Close the loaded song."""
-        if (loaded := self._take()) is not None:
-            loaded.song.close()
 
 
 def _seconds(name: str, value: float) -> float:
     if not 0 <= value <= LONGEST_S:
         raise RtkaraokeError(f"{name} = {value}: wanted the seconds of a cross-fade, from 0 to {LONGEST_S:g}")
     return value
-
-
-def _parse(text: str) -> _Request:
-    """The ``text`` of ``load``. Raises :class:`RtkaraokeError`."""
-    try:
-        fields: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise RtkaraokeError(f"load {text!r}: is no JSON ({error})") from None
-    if not isinstance(fields, dict) or not {"path", "serial"} <= fields.keys() or fields.keys() - _FIELDS.keys():
-        raise RtkaraokeError(f"load {text!r}: wanted an object with path, serial, and perhaps key, tempo, voice")
-    for name, value in fields.items():
-        if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
-            raise RtkaraokeError(f"load {text!r}: {name} = {value!r} is of the wrong kind")
-    if fields["serial"] < 1:
-        raise RtkaraokeError(f"load {text!r}: serial = {fields['serial']}: wanted a number above 0")
-    return _Request(
-        fields["path"],
-        fields["serial"],
-        KEY.check(fields.get("key", KEY.default)),
-        TEMPO.check(fields.get("tempo", TEMPO.default)),
-        fields.get("voice"),
-    )

@@ -296,7 +296,7 @@ class Song(Closing):
         """What was decoded is played to its end, then the error is told; another place may still be sought."""
         with self._lock:
             self._place_s, self._playing = None, self._wanted
-        self._error = error
+        self._error = error.with_traceback(None)  # which would keep this song alive, and nobody collects garbage
         self._filling.ended = True
 
     def _changes(self) -> bool:

@@ -15,6 +15,7 @@ from rtkaraoke.files import AudioReader
 from rtkaraoke.karaoke import library as library_module
 from rtkaraoke.karaoke import reading, store
 from rtkaraoke.karaoke.library import MAX_COVER, Library, Song
+from tests.support.lyrics import hostile_lyrics
 from tests.support.songs import JPEG, N_SAMPLES, PNG, RATE, ULTRASTAR, write_mp3, write_song, write_ultrastar
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and names of any bytes")
@@ -409,6 +410,21 @@ class TestHostile:
             picture.write_bytes(data)
             library.scan()
             assert (library.cover(only(library).id) is not None) == good
+
+    def test_fifty_hostile_files_of_lyrics_hide_no_song(self, library: Library, folder: Path) -> None:
+        sound = write_song(folder / "a.wav").read_bytes()
+        files = hostile_lyrics()
+        for number, (name, data) in enumerate(files.items()):
+            (folder / str(number)).mkdir()
+            (folder / str(number) / name).write_bytes(data)
+            (folder / str(number) / name).with_suffix(".wav").write_bytes(sound)
+        library.scan()
+        songs = library.songs(limit=100)
+        assert len(songs) == len(files) + 1
+        for song in songs:
+            assert play(library.path(song.id)) == N_SAMPLES
+            lyrics = library.lyrics(song.id)
+            assert (lyrics.detail if lyrics else "") == song.lyrics
 
     def test_lyrics_that_break_after_the_scan_raise_only_what_is_documented(
         self, library: Library, folder: Path

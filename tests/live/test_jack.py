@@ -1,11 +1,8 @@
 """The truth: PortAudio streams on a JACK server without a sound card."""
 
-import json
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,34 +10,9 @@ import pytest
 from rtkaraoke.live.process import LiveSession
 from rtkaraoke.live.settings import LiveSettings
 from tests.support import engines
-from tests.support.jack import jack_server, start_server
+from tests.support.jack import ATTEMPTS, jack_server, run, run_in_time, start_server
 
 pytestmark = [pytest.mark.jack, pytest.mark.skipif(sys.platform != "linux", reason="the dummy server is for Linux")]
-ATTEMPTS = 3
-
-
-def run(server, *arguments):
-    """What a program of ``jack_programs`` found."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.live.jack_programs", *map(str, arguments)],
-        env=server.environment,
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def run_in_time(server, *arguments):
-    """The same, again where the server itself lost time, as it does on a busy machine."""
-    for _ in range(ATTEMPTS):
-        found = run(server, *arguments)
-        if found["kept_time"]:
-            return found
-    pytest.skip(f"JACK's dummy driver lost time {ATTEMPTS} times: this machine is too busy for an exact comparison")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Both papers' causal forms, exported, run live on JACK's dummy driver, exactly as late as they say."""
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,14 +15,13 @@ from rtkaraoke.train.networks.deep_karaoke import DeepKaraoke, DeepKaraokeConfig
 from rtkaraoke.train.networks.ibm_cnn import IbmCnnConfig, StreamingIbmCnn  # noqa: E402
 from rtkaraoke.train.networks.patch_mask import live_mask  # noqa: E402
 from tests.support.engines import MODEL_VARIABLE  # noqa: E402
-from tests.support.jack import jack_server  # noqa: E402
+from tests.support.jack import jack_server, run_in_time  # noqa: E402
 
 pytestmark = [
     pytest.mark.jack,
     pytest.mark.timeout(400),
     pytest.mark.skipif(sys.platform != "linux", reason="the dummy server is for Linux"),
 ]
-ATTEMPTS = 3
 PREFILL = 8192
 
 
@@ -42,23 +39,10 @@ def test_live_equals_render_shifted_by_exactly_the_declared_latency(kind: str, l
     path = tmp_path / "network.onnx"
     write(live_mask(network, look_ahead, 1e-3), ModelInfo(kind, geometry, 1, n_bins=n_bins), path)
     with jack_server(period=1024) as server:
-        for _ in range(ATTEMPTS):
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.live.jack_programs", "exact", "from_file", str(PREFILL)],
-                env=server.environment | {MODEL_VARIABLE: str(path)},
-                cwd=Path(__file__).resolve().parents[2],
-                capture_output=True,
-                text=True,
-                timeout=100,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            found = json.loads(done.stdout.splitlines()[-1])
-            assert found["terms"]["vocal_remover"] == (2 + look_ahead) * 512
-            if found["kept_time"] and not any(found["xruns"].values()):
-                break
-        else:
-            pytest.skip(f"sound was lost {ATTEMPTS} times: this machine is too busy for an exact comparison")
+        found = run_in_time(
+            server, "exact", "from_file", PREFILL, without_xruns=True, timeout_s=100, **{MODEL_VARIABLE: str(path)}
+        )
+    assert found["terms"]["vocal_remover"] == (2 + look_ahead) * 512
     assert found["input_equal"]
     assert found["wrong"] == 0
     assert found["compared"] > 55_000

@@ -17,11 +17,11 @@ def sine(path: Path, rate: int, seconds: float, n_channels: int = 2, hz: float =
     return path
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for another thread to make ``condition`` true."""
-    stop = time.monotonic() + 20
+def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    """Wait for another thread or process to make ``condition`` true."""
+    stop = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < stop, "not within 20 s"
+        assert time.monotonic() < stop, f"not within {within_s} s"
         time.sleep(0.001)
 
 

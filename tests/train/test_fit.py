@@ -18,7 +18,7 @@ pytest.importorskip("lightning_fabric")
 
 from rtkaraoke.cli import main  # noqa: E402
 from rtkaraoke.masks.models import load_model  # noqa: E402
-from rtkaraoke.train import fit, validate  # noqa: E402
+from rtkaraoke.train import fit, runs, validate  # noqa: E402
 from rtkaraoke.train.validate import merit  # noqa: E402
 from tests.support.training import shorten_validation, tiny_recipe  # noqa: E402
 
@@ -270,10 +270,10 @@ class TestRefusals:
 def test_rows_after_the_checkpoint_are_taken_back(tmp_path: Path) -> None:
     path = tmp_path / "loss.csv"
     for step in (1, 2, 3):
-        fit.append_row(path, {"step": step, "loss": -0.5 * step})
-    fit.keep_rows(path, 3)
+        runs.append_row(path, {"step": step, "loss": -0.5 * step})
+    runs.keep_rows(path, 3)
     assert curve(path) == [["step", "loss"], ["1", "-0.5"], ["2", "-1.0"], ["3", "-1.5"]]
-    fit.keep_rows(path, 2)
+    runs.keep_rows(path, 2)
     assert len(curve(path)) == 3
-    fit.keep_rows(path, 0)
+    runs.keep_rows(path, 0)
     assert not path.exists()

@@ -110,6 +110,8 @@ def test_shipped_recipes_are_valid(root: Path, name: str) -> None:
         (("stride = 4", 'mixing = "loud"'), "data.mixing is 'loud', wanted one of peaks, sum"),
         (("pretrain_epochs = 1", "pretrain_epochs = 4"), "pretrain_epochs is 4, of 3"),
         (("batch = 20", 'rows = "first"'), "fit.rows is 'first'"),
+        (("stride = 4", 'input = "peak"'), "data.input is 'peak', wanted one of published, rms"),
+        (("n_fft = 1024", "look_ahead = 1"), "geometry.look_ahead is 1: a network over patches is trained without"),
         (("batch = 20", "bach = 20"), "unknown key 'bach'"),
         (("[network]", "[network"), "not TOML"),
     ],
@@ -141,7 +143,10 @@ def test_number_of_patches_and_mixing_are_the_recipes(data: Path) -> None:
     assert len(train.starts) == len(train.starts.unique()) == 100
     parts = mix(read_manifest(data)[0], config.data)
     assert [float(np.abs(part).max()) for part in (parts.voice, parts.music)] == pytest.approx([0.5, 0.5])
-    assert input_scale(config.build(), train) * float(train.magnitude.max()) == pytest.approx(1.0)
+    assert input_scale(config, train) * float(train.magnitude.max()) == pytest.approx(1.0)
+    rms = parse_patch_config('run = "x"\n' + DEEP.replace("stride", 'input = "rms"\nstride'), "recipe")
+    scaled = input_scale(rms, train) * train.magnitude
+    assert float(scaled.square().mean()) == pytest.approx(1.0, rel=1e-4)
 
 
 def test_losses_are_those_of_the_papers() -> None:
@@ -176,6 +181,14 @@ def test_an_interrupted_run_ends_with_the_same_bits(kind: str, data: Path, tmp_p
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert rows[0]["phase"] == ("1.0" if kind == "deep" else "0.0")
+
+
+def test_a_checkpoint_that_the_recipe_has_no_place_for_says_so(data: Path, tmp_path: Path) -> None:
+    trained(tmp_path, DEEP)
+    with pytest.raises(ConfigError, match="does not fit the recipe"):
+        trained(tmp_path, DEEP.replace("hidden = 16", "hidden = 8"))
+    with pytest.raises(ConfigError, match="does not fit the recipe"):
+        trained(tmp_path, DEEP.replace('"sgd"', '"adam"').replace("epochs = 3", "epochs = 4"))
 
 
 @pytest.mark.parametrize("kind", RECIPES)

@@ -176,7 +176,8 @@ def test_a_file_that_cannot_be_played_is_told_and_nothing_stops(deck: Deck, leve
         load(deck, tmp_path / name, serial)
         assert deck.status["failed"] == serial
         assert deck.status["loaded"] == 0
-        assert name in deck.notes[-1]
+        assert name in deck.news()[0]
+        assert not deck.news()
         take(deck, 1000)
         with pytest.raises(RtkaraokeError, match="load one first"):
             deck.command("next", 0.0)
@@ -184,7 +185,7 @@ def test_a_file_that_cannot_be_played_is_told_and_nothing_stops(deck: Deck, leve
     deck.command("next", 0.0)
     played = take(deck, 3 * RATE)
     assert deck.status["ended"] == 1
-    assert "finite" in deck.notes[-1]
+    assert "finite" in deck.news()[0]
     assert not played[:, -1000:].any()
     load(deck, levels[1], 5)
     deck.command("next", 0.0)

@@ -44,11 +44,22 @@ class DeepKaraokeConfig:
             )
 
 
+def squared_error(logits: Tensor, target: Tensor) -> Tensor:
+    """Half the squared error of the sigmoids, summed over a patch and averaged over patches: the published loss.
+
+    ``logits`` and the hard binary ``target`` are ``(patch, frame, bin)``.
+    """
+    return 0.5 * (torch.sigmoid(logits) - target).square().flatten(1).sum(1).mean()
+
+
 class DeepKaraoke(nn.Module):
     """Two layers of sigmoids, the hidden ones with a bias of -6: ``sigmoid(W2 sigmoid(W1 x + b1 - 6) + b2)``.
 
     ``forward`` takes patches of linear magnitudes on the scale of the training data's maximum, and gives logits.
     """
+
+    smoothing = 0.0  # of its labels
+    loss = staticmethod(squared_error)
 
     def __init__(self, config: DeepKaraokeConfig = DeepKaraokeConfig()) -> None:
         super().__init__()
@@ -71,11 +82,3 @@ class DeepKaraoke(nn.Module):
         start = first_row * self.n_bins
         logits = functional.linear(hidden, self.outer.weight[start:], self.outer.bias[start:])
         return logits.unflatten(1, (self.n_frames - first_row, self.n_bins))
-
-
-def squared_error(logits: Tensor, target: Tensor) -> Tensor:
-    """Half the squared error of the sigmoids, summed over a patch and averaged over patches: the published loss.
-
-    ``logits`` and the hard binary ``target`` are ``(patch, frame, bin)``.
-    """
-    return 0.5 * (torch.sigmoid(logits) - target).square().flatten(1).sum(1).mean()

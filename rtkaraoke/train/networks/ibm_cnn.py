@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtkaraoke.errors import ConfigError
+from rtkaraoke.evaluate.patches import SMOOTHING
 
 KERNEL = (3, 12)  # frames, bins
 POOL = 12  # bins
@@ -92,11 +93,19 @@ def pool(x: Tensor, n_bins: int) -> Tensor:
     return functional.max_pool2d(functional.pad(x, same_padding(n_bins, POOL, POOL)), (1, POOL))
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean sigmoid cross entropy over all bins of all patches; ``labels`` are probabilities, of the same shape."""
+    return functional.binary_cross_entropy_with_logits(logits, labels)
+
+
 class IbmCnn(nn.Module):
     """The published network: ``forward`` takes patches of linear magnitudes and gives logits.
 
     Magnitudes are those of a window that sums to one: a full-scale sine has 0.5.
     """
+
+    smoothing = SMOOTHING  # of its labels
+    loss = staticmethod(cross_entropy)
 
     def __init__(self, config: IbmCnnConfig = IbmCnnConfig()) -> None:
         super().__init__()
@@ -198,8 +207,3 @@ class StreamingIbmCnn(IbmCnn):
             if i % 2:
                 x = pool(x, self.config.bins[i])
         return self.read(x, first_row)
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean sigmoid cross entropy over all bins of all patches; ``labels`` are probabilities, of the same shape."""
-    return functional.binary_cross_entropy_with_logits(logits, labels)
