@@ -134,7 +134,7 @@ def loopback(
         "channels_out": Option("--channels", channels("--channels", card.channels) or ((1, 2) if engine else (1,))),
     }
     more = (*card.given(), *((("live", name), option) for name, option in given.items()))
-    settings = (common or Common(vocals=0.0)).settings("live", more)
+    settings = (common or Common()).settings("live", more)
     wanted = build.live_settings(settings, channels_in=settings.config.live.channels_out)
     factory = build.EngineFactory(build.with_voice_untouched(settings)) if engine else None
     with answer.progress() as progress:

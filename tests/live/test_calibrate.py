@@ -14,7 +14,9 @@ from rtkaraoke.dsp.probe import Answer, CalibrationError, make_probes
 from rtkaraoke.errors import LiveError
 from rtkaraoke.live import measured
 from rtkaraoke.live.calibrate import Schedule, agree, check_time, find_in
+from rtkaraoke.live.devices import Choice
 from rtkaraoke.live.measured import Measured, Pair
+from rtkaraoke.live.rtmixer_backend import _declare_measured
 from tests.support.jack import jack_server
 
 RATE = 44_100
@@ -94,6 +96,22 @@ def test_what_was_measured_holds_for_its_devices_rate_block_and_declaration() ->
     assert measured.round_trip(Pair(PAIR.input, PAIR.output, PAIR.system, 48_000, PAIR.block), 256) is None
     measured.save(PAIR, Measured(1, 290.0, 0.1, 256))
     assert measured.round_trip(PAIR, 256) == 290
+
+
+class Device:
+    """What a driver declares."""
+
+    sample_rate, latency_in, latency_out = RATE, 100, 156
+
+
+@pytest.mark.parametrize(("round_trip", "terms"), [(300.4, (100, 200)), (90.0, (90, 0)), (None, (100, 156))])
+def test_what_was_measured_is_declared_in_place_of_the_drivers_word(round_trip, terms) -> None:
+    choice = Choice(0, 0, PAIR.input, PAIR.output, PAIR.system, RATE, False)
+    if round_trip is not None:
+        measured.save(PAIR, Measured(1, round_trip, 0.1, 256))
+    device = Device()
+    _declare_measured(device, choice, PAIR.block)
+    assert (device.latency_in, device.latency_out) == terms
 
 
 @pytest.mark.parametrize(
