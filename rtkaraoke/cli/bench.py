@@ -135,7 +135,10 @@ def loopback(
     }
     more = (*card.given(), *((("live", name), option) for name, option in given.items()))
     settings = (common or Common()).settings("live", more)
-    wanted = build.live_settings(settings, channels_in=settings.config.live.channels_out)
+    if engine and (settings.config.mics or settings.config.outputs):
+        raise LiveError("--engine measures the way of the music: give a --preset without microphones and outputs")
+    alone = {"channels_in": settings.config.live.channels_out, "mic_in": (), "more_out": (), "voice_out": ()}
+    wanted = build.live_settings(settings, **alone)
     factory = build.EngineFactory(build.with_voice_untouched(settings)) if engine else None
     with answer.progress() as progress:
         found = bench_loopback.loopback(

@@ -194,6 +194,15 @@ def test_an_input_that_is_not_connected_is_refused_and_the_other_one_measured(se
 
 @pytest.mark.jack
 @jack
+def test_the_channel_of_a_microphone_of_a_preset_is_measured_alone(server, home: Path) -> None:
+    argv = ("--preset", "night", "--channels", "3", "--channels-in", "3", "--prefill", 2048)
+    code, report, said = loopback(server, home, *argv)
+    assert code == 0, said
+    assert report["figures"]["loopback.3.device_samples"]["value"] == pytest.approx(512, abs=0.1)
+
+
+@pytest.mark.jack
+@jack
 def test_a_saved_figure_is_what_the_next_stream_declares(server, home: Path) -> None:
     code, _, said = loopback(server, home, "--prefill", 2048, "--save")
     assert code == 0, said
