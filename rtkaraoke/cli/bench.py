@@ -134,8 +134,11 @@ def loopback(
         "channels_out": Option("--channels", channels("--channels", card.channels) or ((1, 2) if engine else (1,))),
     }
     more = (*card.given(), *((("live", name), option) for name, option in given.items()))
-    settings = (common or Common(vocals=0.0)).settings("live", more)
-    wanted = build.live_settings(settings, channels_in=settings.config.live.channels_out)
+    settings = (common or Common()).settings("live", more)
+    if engine and (settings.config.mics or settings.config.outputs):
+        raise LiveError("--engine measures the way of the music: give a --preset without microphones and outputs")
+    alone = {"channels_in": settings.config.live.channels_out, "mic_in": (), "more_out": (), "voice_out": ()}
+    wanted = build.live_settings(settings, **alone)
     factory = build.EngineFactory(build.with_voice_untouched(settings)) if engine else None
     with answer.progress() as progress:
         found = bench_loopback.loopback(

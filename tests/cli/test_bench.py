@@ -43,6 +43,7 @@ def test_two_reports_are_compared(run: Run, tmp_path: Path) -> None:
         (("loopback", "--level", 6), "-90 to 0 dB"),
         (("loopback", "--engine", "--save"), "measure it without --engine"),
         (("loopback", "--channels-in", "a"), "wanted channel numbers"),
+        (("loopback", "--engine", "--preset", "night"), "without microphones and outputs"),
         (("devices", "--blocks", 4), "16 to 8192 samples"),
         (("compare", "none.json", "none.json"), "no report"),
         (("quality", "no folder"), "no folder"),

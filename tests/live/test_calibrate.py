@@ -14,7 +14,9 @@ from rtkaraoke.dsp.probe import Answer, CalibrationError, make_probes
 from rtkaraoke.errors import LiveError
 from rtkaraoke.live import measured
 from rtkaraoke.live.calibrate import Schedule, agree, check_time, find_in
+from rtkaraoke.live.devices import Choice
 from rtkaraoke.live.measured import Measured, Pair
+from rtkaraoke.live.rtmixer_backend import _declare_measured
 from tests.support.jack import jack_server
 
 RATE = 44_100
@@ -96,6 +98,22 @@ def test_what_was_measured_holds_for_its_devices_rate_block_and_declaration() ->
     assert measured.round_trip(PAIR, 256) == 290
 
 
+class Device:
+    """What a driver declares."""
+
+    sample_rate, latency_in, latency_out = RATE, 100, 156
+
+
+@pytest.mark.parametrize(("round_trip", "terms"), [(300.4, (100, 200)), (90.0, (90, 0)), (None, (100, 156))])
+def test_what_was_measured_is_declared_in_place_of_the_drivers_word(round_trip, terms) -> None:
+    choice = Choice(0, 0, PAIR.input, PAIR.output, PAIR.system, RATE, False)
+    if round_trip is not None:
+        measured.save(PAIR, Measured(1, round_trip, 0.1, 256))
+    device = Device()
+    _declare_measured(device, choice, PAIR.block)
+    assert (device.latency_in, device.latency_out) == terms
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{", '{"KEY": 3}', '{"KEY": {"1": {"round_trip_samples": "x", "declared_samples": 256}}}', "\xff",
@@ -172,6 +190,15 @@ def test_an_input_that_is_not_connected_is_refused_and_the_other_one_measured(se
     assert "channel 2" in said
     assert "zeros only" in said
     assert list(report["figures"]) == [name for name in report["figures"] if name.startswith("loopback.1.")]
+
+
+@pytest.mark.jack
+@jack
+def test_the_channel_of_a_microphone_of_a_preset_is_measured_alone(server, home: Path) -> None:
+    argv = ("--preset", "night", "--channels", "3", "--channels-in", "3", "--prefill", 2048)
+    code, report, said = loopback(server, home, *argv)
+    assert code == 0, said
+    assert report["figures"]["loopback.3.device_samples"]["value"] == pytest.approx(512, abs=0.1)
 
 
 @pytest.mark.jack
