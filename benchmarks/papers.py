@@ -247,13 +247,23 @@ def pre_training(report: Report) -> Table:
     return Table("pretraining", "What pre-training as an autoencoder changes", columns, rows, note)
 
 
+def pre_training_runs(runs: Path) -> dict[str, Path]:
+    """Where the runs lie that are compared, by learning rate and whether pre-trained."""
+    labels = ("", ", pre-trained")
+    return {
+        rate + label: runs / name
+        for rate, pair in PRE_TRAINED.items()
+        for name, label in zip(pair, labels, strict=True)
+    }
+
+
 def evaluate(runs: Path, part: str, sizes: Sizes, plots: Path) -> list[Table]:
     """The tables of ``part``, ``curves`` or ``table``, of what was trained; the plots go to the folder ``plots``."""
     nmf = fit_nmf(trained(runs, "deep-karaoke"), sizes)
     clips = evenly(classical_clips("test"), sizes.table_clips if part == "table" else sizes.sweep_clips)
     if part == "table":
         found = measure(main_methods(runs, nmf), clips, part)
-        draw_pre_training({label: runs / name for pair in PRE_TRAINED.values() for name, label in pair.items()}, plots)
+        draw_pre_training(pre_training_runs(runs), plots)
         title = f"MIR-1K, 0 dB, {len(clips)} clips"
         return [table(found, "all", title, "method", found.methods), pre_training(found)]
     found = measure(sweep_methods(runs, nmf, sizes), clips, part)

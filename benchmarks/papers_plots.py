@@ -65,7 +65,7 @@ def draw_pre_training(runs: Mapping[str, Path], folder: Path) -> None:
 
 
 def _curves(report: Report, path: Path, setting: str, networks: tuple[str, ...]) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for axis, part in zip(axes, PARTS, strict=True):
         for network, style in zip(networks, ("o-", "s--"), strict=False):
             for number, (name, label) in enumerate(MEASURES.items()):
@@ -73,6 +73,6 @@ def _curves(report: Report, path: Path, setting: str, networks: tuple[str, ...])
                 axis.plot(xs, ys, style, color=f"C{number}", label=f"{network}, {label}", markersize=4)
         axis.set(title=part, xlabel=setting, ylabel="dB", ylim=(None, HIGHEST_DB))
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
     figure.savefig(path, dpi=110)
     plt.close(figure)
