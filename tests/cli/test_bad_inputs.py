@@ -85,7 +85,7 @@ CASES = [
     Case(
         "preset: plugin",
         f"render song.wav {CENTRE} --preset plugin.toml",
-        ("plugin.toml:2", "autotune", "vocal_remover, gain"),
+        ("plugin.toml:2", "autotune", "vocal_remover, compressor"),
     ),
     Case("preset: parameter", f"render song.wav {CENTRE} --preset parameter.toml", ("parameter.toml:2", "volume")),
     Case("preset: value", f"render song.wav {CENTRE} --preset value.toml", ("value.toml:3", "99", "0.25 to 4")),

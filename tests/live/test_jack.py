@@ -66,13 +66,12 @@ def test_an_impulse_into_the_microphone_waits_for_prefill_and_card_and_not_for_t
         found = run(quick_server, "microphone", 256)
         if not found["realtime"]:
             pytest.skip("no permission for real-time priority: the prefill was raised")
-        if found["measured"] == [384] * 3:
+        if found["measured"] == [384] * 3 and found["music"] > 0.05:
             break
     else:
-        pytest.fail(f"384 samples are declared, measured {found['measured']}")
+        pytest.fail(f"384 samples are declared, measured {found['measured']}; music's peak {found['music']}")
     assert found["music_latency"] == 896
     assert found["mic_latency"] == 384
-    assert found["music"] > 0.05
     assert found["hops"] > 0
     assert found["heard_s"] > 0.5
     assert found["layout"][:4] == ["vocal_remover", "music", "mic1.gain", "mic1"]
