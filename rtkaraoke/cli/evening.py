@@ -26,6 +26,7 @@ WAY_OUT = "pip install rtkaraoke[web]"
 WAIT_S = 0.5
 PIN_LENGTHS = (4, 64)
 MOST_MICS = 8
+START_S = 180.0  #: the first start of a new version compiles kernels, on a slow machine for minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def run(settings: Effective, wishes: Wishes) -> None:
 
 def _start(session: "LiveSession", settings: Effective) -> None:
     try:
-        session.start()
+        session.start(START_S)
     except DeviceError as error:
         if settings.config.mics:
             mics = ", ".join(settings.config.mics)

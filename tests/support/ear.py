@@ -28,9 +28,16 @@ def level_db(sound: NDArray[np.float32]) -> float:
     return 20 * np.log10(max(float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))), 1e-6))
 
 
-def middle_db(sound: NDArray[np.float32]) -> float:
-    """How much louder the middle is than the sides, in dB."""
-    return level_db((sound[:, 0] + sound[:, 1]) / 2) - level_db((sound[:, 0] - sound[:, 1]) / 2)
+def difference_db(sound: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """How loud ``sound - other`` is against ``sound``, where the two fit best in time."""
+    size = len(sound) + len(other)
+    spectra = (np.fft.rfft(each.sum(axis=1, dtype=np.float64), size) for each in (sound, other))
+    one, conjugate = next(spectra), np.conj(next(spectra))
+    shift = int(np.argmax(np.fft.irfft(one * conjugate, size)))
+    shift -= size if shift > len(sound) else 0
+    sound, other = sound[max(shift, 0) :], other[max(-shift, 0) :]
+    n_samples = min(len(sound), len(other))
+    return level_db(sound[:n_samples] - other[:n_samples]) - level_db(sound[:n_samples])
 
 
 def tail_db(sound: NDArray[np.float32]) -> float:
