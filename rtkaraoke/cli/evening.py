@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtkaraoke.cli import build
-from rtkaraoke.cli.console import note, show, state_folder
+from rtkaraoke.cli.console import note, show
 from rtkaraoke.config import Effective, Key, Option
-from rtkaraoke.errors import DeviceError, NightError
+from rtkaraoke.errors import DeviceError, ModelError, NightError
+from rtkaraoke.folders import config_folder, state_folder
 
 if TYPE_CHECKING:
     from rtkaraoke.karaoke.library import Library
+    from rtkaraoke.karaoke.prepare import Voices
     from rtkaraoke.live.process import LiveSession
     from rtkaraoke.transport import Deck
     from rtkaraoke.web.access import Keys
@@ -39,6 +41,7 @@ class Wishes:
     pin: str
     data: Path | None
     record_to: Path | None
+    ahead: bool = True
 
     @property
     def place(self) -> Path:
@@ -114,11 +117,13 @@ def run(settings: Effective, wishes: Wishes) -> None:
         guest_url = f"http://{lan_address()}:{port}/enter?t={keys.guest}" if wishes.lan else ""
         session = stack.enter_context(build.live_session(settings, source=deck))
         _start(session, settings)
+        voices = _voices(stack, wishes)
         night = stack.enter_context(
             Night(
                 library, queue, memory, session,
                 recordings=wishes.record_to or wishes.place / "recordings",
-                midi_path=_config_folder() / "midi.json",
+                midi_path=config_folder() / "midi.json",
+                voices=voices,
                 guest_url=guest_url,
             )
         )  # fmt: skip
@@ -127,6 +132,19 @@ def run(settings: Effective, wishes: Wishes) -> None:
         night.start()
         _welcome(keys, port, guest_url)
         _wait(session)
+
+
+def _voices(stack: contextlib.ExitStack, wishes: Wishes) -> "Voices | None":
+    """What separates voices ahead, where the network for it is there."""
+    from rtkaraoke.karaoke.prepare import Voices
+
+    if not wishes.ahead:
+        return None
+    try:
+        return stack.enter_context(Voices(wishes.place / "voices"))
+    except ModelError as error:
+        note(f"songs are not prepared ahead: {error}")
+        return None
 
 
 def _start(session: "LiveSession", settings: Effective) -> None:
@@ -189,12 +207,3 @@ def _wait(session: "LiveSession") -> None:
         pass
     if session.error is not None:
         raise session.error
-
-
-def _config_folder() -> Path:
-    """Where this user's settings are."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "rtkaraoke"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "rtkaraoke"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "rtkaraoke"

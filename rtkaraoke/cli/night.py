@@ -38,6 +38,9 @@ def night(
         Path | None,
         Parameter(group=OTHER, show_default=False, help="Where queue and library are kept; one place for each folder."),
     ] = None,
+    ahead: Annotated[
+        bool, Parameter(group=OTHER, help="Separate the voices of the next songs ahead, while the processor has time.")
+    ] = True,
     record_to: Annotated[
         Path | None, Parameter(group=OTHER, show_default=False, help="The folder for recordings.")
     ] = None,
@@ -60,5 +63,5 @@ def night(
     settings = (common or Common()).settings("night", more)
     evening.run(
         evening.with_mics(settings, mics),
-        evening.Wishes(folder, lan=lan, port=port, pin=host_pin or "", data=data, record_to=record_to),
+        evening.Wishes(folder, lan=lan, port=port, pin=host_pin or "", data=data, record_to=record_to, ahead=ahead),
     )

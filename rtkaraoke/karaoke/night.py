@@ -5,10 +5,11 @@ a night that was killed goes on with the same queue.
 """
 
 import hashlib
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,8 @@ TICK_S = 0.05
 CROSSFADES_S = (0.0, 12.0)
 CROSSFADE_S = 3.0
 MESSAGES = 30  #: kept for the host
+LOOK_S = 1.0  #: between two looks at what is prepared ahead
+AHEAD = 2  #: songs that are prepared ahead
 KEEP_S = 1.0  #: from a change of the desk until it is written down
 REMOVER, VOCALS = "vocal_remover", "vocals"
 
@@ -65,6 +68,20 @@ class Session(Protocol):
         ...
 
 
+class Voices(Protocol):
+    """Where voices that were separated ahead are found; see :class:`rtkaraoke.karaoke.prepare.Voices`."""
+
+    notes: deque[str]
+
+    def find(self, song: Path) -> Path | None:
+        """The voice of ``song``, None while there is none."""
+        ...
+
+    def tick(self, wanted: Sequence[Path]) -> None:
+        """Go on with what is ``wanted``, the most urgent first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Guest:
     """Who asks. ``mark`` is the secret by which a phone's own entries are known again; ``host`` may do everything."""
@@ -92,6 +109,8 @@ class Night(Closing):
         The folder for recordings.
     midi_path : Path
         Where MIDI controllers' bindings are kept.
+    voices : Voices, optional
+        Separates the voices of the next songs ahead.
     ports : Ports, optional
         MIDI inputs; mido's when left out.
     guest_url : str
@@ -114,6 +133,7 @@ class Night(Closing):
         *,
         recordings: Path,
         midi_path: Path,
+        voices: Voices | None = None,
         ports: Ports | None = None,
         guest_url: str = "",
         clock: Callable[[], float] = time.monotonic,
@@ -124,6 +144,10 @@ class Night(Closing):
         self._memory = memory
         self._session = session
         self._recordings = recordings
+        self._voices = voices
+        self._ahead: list[Path] = []
+        self._look_at = 0.0
+        self._folders = [f"{folder}{os.sep}" for folder in (library.folder, recordings)]
         self._guest_url = guest_url
         self._clock = clock
         self._lock = threading.RLock()
@@ -408,6 +432,7 @@ class Night(Closing):
                     self._say(f"{entry.title} of {entry.singer.name} cannot be played and was taken out")
                     self._queue.remove(head.serial)
                     self._changed()
+            self._prepare(now)
             if now >= self._keep_desk_at:
                 self._keep_desk()
             told = (
@@ -420,13 +445,29 @@ class Night(Closing):
 
     def _next_turn(self) -> Turn | None:
         """Who is next; entries whose song is gone are taken out."""
-        while (entry := self._queue.next_up()) is not None:
+        turns: list[Turn] = []
+        for entry in self._queue.waiting():
+            if len(turns) == AHEAD:
+                break
             try:
-                return self._turn(entry, self._library.path(entry.song))
+                turns.append(self._turn(entry, self._library.path(entry.song)))
             except LibraryError as error:
                 self._say(f"{entry.title} of {entry.singer.name} was taken out: {error}")
                 self._queue.remove(entry.id)
-        return None
+        self._ahead = [turn.path for turn in turns]
+        return turns[0] if turns else None
+
+    def _prepare(self, now: float) -> None:
+        """Let voices be separated ahead, and load the next song anew once its own is there."""
+        if self._voices is None or now < self._look_at:
+            return
+        self._look_at = now + LOOK_S
+        self._voices.tick(self._ahead)
+        while self._voices.notes:
+            self._say(self._voices.notes.popleft())
+        head = self._head
+        if head is not None and head.voice is None and self._voices.find(head.path) is not None:
+            self._head_version = -1
 
     def _started(self) -> None:
         """The deck has changed over: so does the queue."""
@@ -444,7 +485,8 @@ class Night(Closing):
 
     def _turn(self, entry: Entry, path: Path) -> Turn:
         wanted = entry.settings
-        return Turn(entry.id, path, float(wanted.key), float(wanted.tempo), wanted.vocals_db)
+        voice = None if self._voices is None else self._voices.find(path)
+        return Turn(entry.id, path, float(wanted.key), float(wanted.tempo), wanted.vocals_db, voice)
 
     def _own(self, entry: int, who: Guest) -> Entry:
         found = self._queue.entry(entry)
@@ -509,6 +551,8 @@ class Night(Closing):
         self._say(f"{report.n_songs} songs: {report.n_added} new, {report.n_removed} gone{problems}")
 
     def _say(self, text: str) -> None:
+        for folder in self._folders:  # where it lies is nobody's business
+            text = text.replace(folder, "")
         with self._lock:
             self._messages.append((time.strftime("%H:%M"), text))
             self._changed()

@@ -11,8 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -232,18 +231,10 @@ class _Run:
         for text in getattr(self._source, "news", list)():
             self._tell("notice", text)
         notes += self._records.notes
-        for text in _drained(getattr(self._source, "notes", None)):
-            self._tell("notice", text)
         for note in notes:
             if note not in self._notes_told:
                 self._notes_told.add(note)
                 self._tell("notice", note)
-
-
-def _drained(notes: deque[str] | None) -> Iterator[str]:
-    """What a source has to say, each once; other threads may add to it meanwhile."""
-    while notes:
-        yield notes.popleft()
 
 
 def numbered(settings: LiveSettings, run: int) -> LiveSettings:

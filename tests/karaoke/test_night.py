@@ -1,12 +1,13 @@
 """An evening: songs follow each other, belong to somebody, and survive."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from rtkaraoke.errors import LibraryError, NightError, PluginError, QueueError
-from rtkaraoke.karaoke.night import Guest
+from rtkaraoke.karaoke.night import Guest, Night
 from tests.support.night import Evening
 
 ADA, BEN, HOST = Guest("ada's phone"), Guest("ben's phone"), Guest("host", host=True)
@@ -255,6 +256,38 @@ def test_the_clock_says_what_is_heard_how_old_that_is_and_how_fast_it_runs(eveni
     assert evening.night.pulse()["clock"]["rate"] == 0.8
     evening.night.pause(True)
     assert evening.night.pulse()["clock"]["rate"] == 0.0
+
+
+class FakeVoices:
+    def __init__(self) -> None:
+        self.notes: deque[str] = deque()
+        self.there: set[Path] = set()
+        self.wanted: list[str] = []
+
+    def find(self, song: Path) -> Path | None:
+        return song.with_suffix(".flac") if song in self.there else None
+
+    def tick(self, wanted: Sequence[Path]) -> None:
+        self.wanted = [path.stem for path in wanted]
+
+
+def test_voices_of_the_next_songs_are_separated_ahead_and_loaded_when_they_are_there(evening: Evening) -> None:
+    voices = FakeVoices()
+    evening.night.close()
+    evening.night = Night(
+        evening.library, evening.queue, evening.memory, evening.session, recordings=evening.folder,
+        midi_path=evening.folder / "midi.json", voices=voices, clock=evening.session.clock,
+    )  # fmt: skip
+    queue(evening, "One", "Two", "Three")
+    evening.play(3)
+    assert voices.wanted == ["Bob - Two", "Cid - Three"]
+    assert "voice" not in evening.session.loaded
+    voices.there.add(evening.library.folder / "Bob - Two.wav")
+    voices.notes.append(f"{evening.library.folder / 'Cid - Three.wav'}: no voice")
+    evening.play(3)
+    assert evening.session.loaded["voice"].endswith("Bob - Two.flac")
+    assert evening.session.source["loaded"] == 2
+    assert evening.night.state()["messages"][0]["text"] == "Cid - Three.wav: no voice"
 
 
 def test_unknown_songs_and_entries_are_refused(evening: Evening) -> None:
