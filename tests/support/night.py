@@ -152,7 +152,7 @@ class Evening:
         make_songs(folder / "songs", names, seconds)
         self.open()
 
-    def open(self, session: FakeSession | None = None) -> None:
+    def open(self, session: FakeSession | None = None, guest_url: str = "") -> None:
         database = self.folder / "night.sqlite"
         self.session = session or FakeSession()
         self.library = Library(self.folder / "songs", database)
@@ -166,6 +166,7 @@ class Evening:
             self.session,
             recordings=self.folder / "recordings",
             midi_path=self.folder / "midi.json",
+            guest_url=guest_url,
             clock=self.session.clock,
         )
 

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from tests.support import ear
 from tests.support.browser import PATIENCE_MS, chromium, opened
+from tests.support.flood import flood
 from tests.support.jack import JackServer, jack_server
 
 if TYPE_CHECKING:
@@ -157,6 +160,13 @@ def test_an_evening_from_the_printed_address_to_a_kill_and_on(server: JackServer
             # The record's voice, from the phone of its singer. The same place sounds the same until it is changed.
             without = at_place()
             assert ear.difference_db(without, at_place()) < -30
+            # Nor does a burst of ten thousand requests change it.
+            with ThreadPoolExecutor(1) as pool:
+                url = urllib.parse.urlsplit(night.address)
+                flooding = pool.submit(flood, url.hostname or "", url.port or 0, "/static/icon.svg", 10_000)
+                assert ear.difference_db(without, at_place()) < -30
+                assert flooding.result()[429] > 5_000
+
             set_range(phone, "#now .voice", 100)
             shows(host, "link.state?.now?.vocals === 0")
             with_voice = at_place()

@@ -41,6 +41,7 @@ LYRICS = (
     (48.0, "before the rain could fall"),
 )
 HEARD_S = 42.6
+PHONES = "http://192.0.2.7:8765/enter?t=an-invented-token-0"
 SIZES = {"phone": (360, 800), "beamer": (1920, 1080)}
 VIEWS = {"sing": "/", "host": "/host", "stage": "/stage"}
 
@@ -75,7 +76,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name, hues in SONGS.items():
         cover(folder / "songs" / f"{name}.png", hues)
         (folder / "songs" / f"{name}.lrc").write_text(lyrics())
-    evening.open()
+    evening.open(guest_url=PHONES)
     evening.library.scan()
     evening.session.length_s = 214.0
     turns = (("Paper Lanterns", "Ada"), ("Harbour Lights", "Ben"), ("Low Water", "Cleo & Dan"), ("Seven", "محمد"))
@@ -87,7 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     evening.night.tick()
     listener = listen(0)
     port = listener.getsockname()[1]
-    app = create_app(evening.night, Access(KEYS, port), "http://192.0.2.7:8765/enter?t=an-invented-token-0")
+    app = create_app(evening.night, Access(KEYS, port), PHONES)
     with serving(app, listener):
         yield f"http://127.0.0.1:{port}"
     evening.close()

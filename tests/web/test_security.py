@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from rtkaraoke.karaoke.night import Guest
 from rtkaraoke.web.app import SEARCHES_BURST
 from rtkaraoke.web.guard import MAX_MESSAGE
 from rtkaraoke.web.hub import COMMANDS_BURST, MOST_OF_ONE
+from tests.support.flood import flood
 from tests.support.night import Evening
 from tests.web.conftest import KEYS, Browser
 
@@ -57,17 +57,8 @@ def refused_status(client: httpx.Client, origin: str | None = "") -> int:
 
 def pipelined(client: httpx.Client, path: str, n_requests: int) -> Counter[int]:
     """Ask for the same so many times in one go: how often each status came."""
-    url = client.base_url
     cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    request = f"GET {path} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nCookie: {cookies}\r\n".encode()
-    answers = b""
-    with socket.create_connection((url.host, url.port or 0), timeout=30) as connection:
-        connection.sendall((n_requests - 1) * (request + b"\r\n") + request + b"Connection: close\r\n\r\n")
-        while piece := connection.recv(1 << 20):
-            answers += piece
-    found = Counter(int(status) for status in re.findall(rb"HTTP/1\.1 (\d\d\d) ", answers))
-    assert found[429] == answers.count(b"retry-after: 1")
-    return found
+    return flood(client.base_url.host, client.base_url.port or 80, path, n_requests, cookies)
 
 
 def answer_to(connection: ClientConnection, text: str | bytes) -> dict[str, Any]:

@@ -55,11 +55,12 @@ export class Desk {
 
   plugin(part, open) {
     const presets = Object.keys(part.presets);
-    const controls = h("div", { class: "strip" },
+    const controls = h("div", { class: "strip", role: "group", "aria-label": title(part.name) },
+      open && part.kind === "duck" && h("h3", {}, "Duck: less of it while somebody sings"),
       presets.length > 0 && h("label", { class: "row small" }, "Preset ",
         h("select", { "aria-label": `Preset of ${part.name}`, onchange: (event) => event.target.value && this.link.tell({ do: "preset", plugin: part.name, name: event.target.value }) },
           h("option", { value: "" }, "choose"), presets.map((name) => h("option", { value: name }, name)))),
-      part.actions.includes("calibrate") && h("button", { type: "button", class: "tiny", onclick: () => this.link.tell({ do: "calibrate" }) }, "Calibrate: two seconds of silence"),
+      part.actions.includes("calibrate") && h("button", { type: "button", class: "tiny", onclick: () => this.link.tell({ do: "calibrate" }) }, "Calibrate: music on, nobody sings"),
       part.parameters.map((parameter) => this.parameter(part, parameter)));
     if (open) return controls;
     return h("details", { class: "plugin" },
