@@ -17,11 +17,21 @@ async function load(id) {
   at = -2;
   if (!id) return;
   try {
-    const found = (await get(`/api/lyrics/${id}`)).lines;
-    if (song === id) lines = found;
+    const found = await get(`/api/lyrics/${id}`);
+    if (song === id) lines = found.timed ? found.lines : spread(found.lines, link.clock.length_s || 240);
   } catch {
     // no lyrics: the stage shows title and singer
   }
+}
+
+// A text without times goes by with the song, line by line.
+function spread(untimed, length_s) {
+  const each_s = length_s / (untimed.length + 1);
+  return untimed.map((line, i) => {
+    const start_s = each_s * (i + 0.5);
+    const syllables = line.syllables.map((syllable) => ({ ...syllable, start_s, end_s: start_s }));
+    return { ...line, start_s, end_s: start_s + each_s, syllables };
+  });
 }
 
 function drawState() {
