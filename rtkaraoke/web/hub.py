@@ -104,12 +104,13 @@ class Hub:
         while True:
             started = time.monotonic()
             if self._clients:
-                self._push()
+                with suppress(RtkaraokeError):  # a database that is busy: the next tick tries again
+                    await self._push()
             await asyncio.sleep(max(0.005, PULSE_S - (time.monotonic() - started)))
 
-    def _push(self) -> None:
+    async def _push(self) -> None:
         if self._night.version != self._version:
-            self._read_state()
+            await self._read_state()
             for client in self._clients:
                 client.send("state", self._state)
         values = self._night.values()
@@ -129,9 +130,10 @@ class Hub:
         if client.role == "host":
             client.send("values", dumps({"kind": "values", "values": self._values}))
 
-    def _read_state(self) -> None:
-        self._version = self._night.version
-        self._state = dumps({"kind": "state", **self._night.state()})
+    async def _read_state(self) -> None:
+        version = self._night.version
+        state = await run_in_threadpool(self._night.state)  # asks the database
+        self._version, self._state = version, dumps({"kind": "state", **state})
 
     def _reports(self) -> list[dict[str, Any]]:
         return [client.report.model_dump(exclude={"do"}) for client in self._clients if client.report is not None]
@@ -142,24 +144,27 @@ class Hub:
         if len(self._clients) >= MOST_CONNECTIONS or of_this >= MOST_OF_ONE:
             await socket.close(CLOSE_BUSY)
             return
-        await socket.accept()
         client = Client(socket, role, address, who)
-        if not self._clients:
-            self._read_state()
-        self._clients.add(client)
-        client.answer({"kind": "hello", "role": role, "me": who.tag})
-        client.send("state", self._state)
-        self._send_values(client)
-        writer = asyncio.create_task(client.write())
+        self._clients.add(client)  # before anything is waited for: the limits hold for all who come at once
+        writer: asyncio.Task[None] | None = None
         try:
+            await socket.accept()
+            if self._version != self._night.version:
+                with suppress(RtkaraokeError):
+                    await self._read_state()
+            client.answer({"kind": "hello", "role": role, "me": who.tag})
+            client.send("state", self._state)
+            self._send_values(client)
+            writer = asyncio.create_task(client.write())
             await self._listen(client)
         except (WebSocketDisconnect, RuntimeError):
             pass  # gone, perhaps while we wrote
         finally:
             self._clients.discard(client)
-            writer.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, OSError):
-                await writer
+            if writer is not None:
+                writer.cancel()
+                with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, OSError):
+                    await writer
 
     async def _listen(self, client: Client) -> None:
         while True:
