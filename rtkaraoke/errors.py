@@ -13,6 +13,7 @@
     ├── LyricsError           a file of lyrics that cannot be read (rtkaraoke.karaoke.lyrics)
     ├── LibraryError          a folder of songs or its database, an unknown song (rtkaraoke.karaoke.library)
     ├── QueueError            what the queue of singers refuses (rtkaraoke.karaoke.queue)
+    ├── NightError            what a night, its page or a MIDI controller refuses (rtkaraoke.karaoke.night)
     └── LiveError             anything between us and the sound card (rtkaraoke.live)
         ├── DeviceError       unknown, busy or vanished device, or a rate that it does not offer
         └── LatencyBudgetError  the latency terms do not fit the budget; names every term
@@ -63,6 +64,10 @@ class LibraryError(RtkaraokeError):
 
 class QueueError(RtkaraokeError):
     """What the queue refuses: an unknown singer or entry, a value out of range, more than the limits allow."""
+
+
+class NightError(RtkaraokeError):
+    """What a karaoke night refuses: an entry of somebody else, a wrong message, a MIDI controller that is not there."""
 
 
 class LiveError(RtkaraokeError):

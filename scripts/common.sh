@@ -33,10 +33,11 @@ missing_packages() {
     find_python >/dev/null || echo python3 python3-venv
     # ldconfig is not on every user's PATH
     PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | grep -q 'libportaudio\.so\.2' || echo libportaudio2
-    [ "$1" != with-jack ] || command -v jackd >/dev/null 2>&1 || echo jackd2
+    [ "$1" != for-tests ] || command -v jackd >/dev/null 2>&1 || echo jackd2
+    [ "$1" != for-tests ] || command -v chromium >/dev/null 2>&1 || echo chromium
 }
 
-# system_packages [with-jack]: PortAudio for the sound card, and for the tests JACK, whose dummy driver is one.
+# system_packages [for-tests]: PortAudio for the sound card; for the tests JACK, whose dummy driver is one, and a browser.
 system_packages() {
     case $(uname -s) in
         Linux)
@@ -53,7 +54,7 @@ system_packages() {
             fi
             ;;
         Darwin)
-            [ "${1:-}" != with-jack ] || command -v jackd >/dev/null 2>&1 ||
+            [ "${1:-}" != for-tests ] || command -v jackd >/dev/null 2>&1 ||
                 note "tests of the live path need JACK: brew install jack (they are skipped without)"
             ;;
     esac

@@ -1,9 +1,11 @@
 """All commands, under one name."""
 
+from typing import Any
+
 from cyclopts import App, Group
 
 from rtkaraoke import __version__
-from rtkaraoke.cli import bench, demo, doctor, evaluate, listing, playing, plugins, render, songs, training
+from rtkaraoke.cli import bench, demo, doctor, evaluate, listing, night, playing, plugins, render, songs, training
 
 HELP = """Takes the singer out of music: in files, in playback and live, through one engine.
 
@@ -11,9 +13,9 @@ Try `rtkaraoke demo`: it needs no sound card, and shows what comes out."""
 
 app = App(name="rtkaraoke", help=HELP, help_format="plaintext", version=__version__)
 
-_GROUPS = {
+_GROUPS: dict[str, tuple[Any, ...]] = {
     "Music": (demo.demo, render.render, playing.play, playing.live),
-    "Songs": (songs.songs,),
+    "Karaoke": (night.night, songs.songs),
     "This machine": (
         doctor.doctor,
         listing.devices,

@@ -1,5 +1,6 @@
 """Songs one after the other, for an evening: the next one is prepared beside the one that plays."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -220,6 +221,8 @@ class Deck(Closing):
         if self._follow_s < 0 or self._present is None or self.paused or not self._shelf.serial:
             return float("inf")
         left_s = self._present.song.left_s
+        if math.isinf(left_s):  # on its way to another place
+            return left_s
         return 0 if left_s <= 0 else round((left_s - self._follow_s) * self._sample_rate)
 
     def _steady(self, n_samples: int) -> int:

@@ -134,6 +134,17 @@ def test_a_song_follows_by_itself_without_a_gap(deck: Deck, levels: list[Path]) 
     assert [deck.heard(n)[0] for n in (3 * RATE - 1, 3 * RATE)] == [1, 2]
 
 
+def test_a_seek_beside_a_song_that_follows_goes_on_playing(deck: Deck, levels: list[Path]) -> None:
+    deck.command("follow", 0.5)
+    load(deck, levels[0], 1)
+    deck.command("next", 0.0)
+    take(deck, RATE)
+    load(deck, levels[1], 2)
+    deck.command("seek", 0.5)
+    assert (take(deck, RATE, block=333) == 0.5).all()
+    assert deck.status["serial"] == 1
+
+
 @pytest.mark.parametrize("block", [128, 1000])
 def test_a_song_follows_cross_fading_so_long_before_the_end(deck: Deck, levels: list[Path], block: int) -> None:
     deck.command("follow", 1.0)
