@@ -53,9 +53,15 @@ def export(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--look-ahead", type=int, help="of a network over patches: later frames that a mask may wait for, 0 by default"
     )
+    parser.add_argument("--blend", type=Path, help="a checkpoint that was trained on from the other: the mean of both")
+    parser.add_argument(
+        "--share", type=float, default=0.5, help="of the weights of --blend in the mean, 0.5 by default"
+    )
     options = parser.parse_args(arguments)
     recipe = read_checkpoint(options.checkpoint, {"recipe"})["recipe"]
     if is_patch_recipe(recipe):
+        if options.blend is not None:
+            raise ConfigError(f"--blend {options.blend}: networks over patches are exported as they are")
         info = export_patches(options.checkpoint, options.target, options.look_ahead or 0)
     elif options.look_ahead is not None:
         raise ConfigError(
@@ -63,6 +69,6 @@ def export(arguments: Sequence[str]) -> int:
             "this one was trained with its own"
         )
     else:
-        info = export_network(options.checkpoint, options.target)
+        info = export_network(options.checkpoint, options.target, options.blend, options.share)
     sys.stdout.write(f"{options.target}: {info.name}, revision {info.revision}\n")
     return 0

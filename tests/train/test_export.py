@@ -52,6 +52,30 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "last.pt"
 
 
+def test_two_checkpoints_are_blended_by_their_weights(checkpoint: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pt"
+    torch.save({"average": random_network(seed=1).state_dict()}, other)
+    plain = exporting.export(checkpoint, tmp_path / "plain.onnx")
+    assert exporting.export(checkpoint, tmp_path / "none.onnx", other, 0.0).revision == plain.revision
+    mean = exporting.export(checkpoint, tmp_path / "mean.onnx", other, 0.5)
+    assert mean.revision != plain.revision
+    assert mean.scores == {}
+    first, second = (random_network(seed=seed).state_dict() for seed in (0, 1))
+    blend = exporting.blended(first, second, 0.5, "other")
+    for name, value in blend.items():
+        torch.testing.assert_close(value, 0.5 * (first[name] + second[name]))
+
+
+def test_a_blend_of_different_networks_or_of_more_than_all_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pt"
+    torch.save({"average": GruUnet(replace(SMALL, hidden=8)).state_dict()}, other)
+    with pytest.raises(ModelError, match=r"other\.pt holds another network"):
+        exporting.export(checkpoint, tmp_path / "network.onnx", other)
+    with pytest.raises(ModelError, match=r"share of 1\.5"):
+        exporting.export(checkpoint, tmp_path / "network.onnx", checkpoint, 1.5)
+    assert not (tmp_path / "network.onnx").exists()
+
+
 @torch.no_grad()
 def test_step_by_step_equals_the_whole_sequence() -> None:
     network = random_network()
