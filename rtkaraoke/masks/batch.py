@@ -48,6 +48,10 @@ class Batch:
         self._mono: NDArray[np.float32] = np.zeros_like(bound[0].masks[0, :1])
         self._spectra: NDArray[np.complex64] = np.zeros_like(bound[0].spectra)
         self._fed = [False] * len(self._last)
+        self._slots = list(range(len(self._fed)))
+        # Views made once: a step shall allocate nothing.
+        self._inputs, self._answers = list(self._spectra), list(self._last)
+        self._masks = [list(each.masks) for each in bound]
 
     @property
     def provider(self) -> str:
@@ -64,7 +68,7 @@ class Batch:
         One or two channels, whatever the network has: a mono network hears the mean of two channels, a stereo network
         hears one channel twice. Bins that the stream lacks are silent.
         """
-        target = self._spectra[slot]
+        target = self._inputs[slot]
         n_bins = min(spectrum.shape[1], target.shape[1])
         if spectrum.shape[0] > target.shape[0]:
             np.add(spectrum[:1, :n_bins], spectrum[1:, :n_bins], out=target[:, :n_bins])
@@ -86,7 +90,7 @@ class Batch:
                 self.n_failed += 1
                 if not self._replace(error):
                     break
-        for slot in range(len(self._fed)):
+        for slot in self._slots:
             self._fed[slot] = False
 
     def read(self, slot: int, mask: Mask) -> None:
@@ -95,7 +99,7 @@ class Batch:
         A mono network masks both channels alike, the two masks of a stereo network are averaged for one channel. Bins
         beyond the network's last get its last mask value.
         """
-        source = self._last[slot]
+        source = self._answers[slot]
         n_bins = min(mask.shape[1], source.shape[1])
         if mask.shape[0] < source.shape[0]:
             np.add(source[:1], source[1:], out=self._mono)
@@ -122,9 +126,9 @@ class Batch:
             if not fed:
                 bound.hold(slot)
                 continue
-            mask = bound.masks[slot]
+            mask = self._masks[self._active][slot]
             if math.isfinite(mask.min()) and math.isfinite(mask.max()):  # both are NaN when any value is
-                np.clip(mask, 0.0, 1.0, out=self._last[slot])
+                np.clip(mask, 0.0, 1.0, out=self._answers[slot])
                 continue
             self.n_nonfinite += 1
             if self.n_nonfinite == 1:

@@ -240,7 +240,7 @@ def test_after_a_damaged_place_another_can_be_sought(tmp_path: Path) -> None:
 def test_reading_allocates_no_array(ramp: Path) -> None:
     with Song(ramp) as song:
         song.prepare(RATE, 2)
-        block = np.empty((2, 128), np.float32)
+        block = np.empty((2, 512), np.float32)
         take(song, 1280)
         song.close()  # the reader thread does allocate
         tracemalloc.start()
