@@ -43,6 +43,7 @@ def test_songs_are_loaded_played_and_changed_from_outside(tmp_path: Path) -> Non
         until(lambda: source()["tempo"] == 80)
         load(3, tmp_path / "none.wav")
         until(lambda: source()["failed"] == 3)
+        until(lambda: source()["heard_s"] > 0.5)
         session.command("seek", 40.0)
         until(lambda: source()["heard_s"] > 40.0)
         texts: list[str] = []
