@@ -1,6 +1,6 @@
 """An evening with many phones: live sound beside 20 open pages, meters at 20 Hz and searches; every sample counts.
 
-    python benchmarks/night.py [--minutes 10] [--clients 20] [--model live] [--quick]
+    python benchmarks/night.py [--minutes 10] [--clients 20] [--periods 128 1024] [--model live] [--quick]
 
 The command ``rtkaraoke night`` plays a song in which every sample says its own number, with the voice untouched, so
 that what leaves the stream must be that song, bit for bit. Needs Linux, `jackd` and PortAudio, and no sound card.
@@ -31,6 +31,7 @@ from common import Cell, Table, save
 
 from rtkaraoke.bench.index_signal import Accounts, encode
 from rtkaraoke.bench.jack import DEVICE, dummy_server
+from rtkaraoke.bench.stalls import watched
 from rtkaraoke.live.rtmixer_backend import RtmixerBackend
 from rtkaraoke.live.settings import LiveSettings
 
@@ -40,6 +41,8 @@ SETTLE_S = 3.0
 SEARCH_EVERY_S = 1.0
 WORDS = ("numb", "every sam", "song 1", "sil", "a", "number")
 COLUMNS = {
+    "period": "",
+    "prefill": "",
     "minutes": ".1f",
     "clients": "",
     "meters Hz": ".1f",
@@ -50,9 +53,10 @@ COLUMNS = {
     "silent": "",
     "repeated": "",
     "altered": "",
-    "displaced": "",
     "xruns": "",
     "server xruns": "",
+    "stalls": "",
+    "longest stall ms": ".1f",
     "late masks": "",
     "page CPU": ".0%",
 }
@@ -78,12 +82,12 @@ def make_songs(folder: Path, seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def night(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def night(folder: Path, model: str, prefill: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The command, running; its address."""
     arguments = [
         *(sys.executable, "-m", "rtkaraoke", "night", str(folder / "songs"), "--data", str(folder / "data")),
-        *("--port", "0", "--mics", "1", "--model", options.model, "--provider", "cpu", "--vocals", "0"),
-        *("--input", DEVICE, "--output", DEVICE, "--channels", "3,4", "--prefill", str(options.prefill)),
+        *("--port", "0", "--mics", "1", "--model", model, "--provider", "cpu", "--vocals", "0"),
+        *("--input", DEVICE, "--output", DEVICE, "--channels", "3,4", "--prefill", str(prefill)),
         *("--set", "music.level=0"),
     ]
     program = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
@@ -160,11 +164,17 @@ def traffic(address: str, n_clients: int, seconds: float) -> list[Traffic]:
     return asyncio.run(run())
 
 
-def listen(seconds: float) -> Accounts:
+def listen(seconds: float, period: int) -> Accounts:
     """What leaves the stream, from when the song has faded in; in a process of its own."""
     every = (1, 2, 3, 4)
     settings = LiveSettings(
-        input=DEVICE, output=DEVICE, channels_in=every, channels_out=every, sample_rate=RATE, block=128, prefill=RESERVE
+        input=DEVICE,
+        output=DEVICE,
+        channels_in=every,
+        channels_out=every,
+        sample_rate=RATE,
+        block=period,
+        prefill=RESERVE,
     )
     stream = RtmixerBackend().open(settings, RESERVE)
     accounts, block = Accounts(), np.zeros((RESERVE, 4), np.float32)
@@ -186,61 +196,72 @@ def listen(seconds: float) -> Accounts:
     return accounts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--clients", type=int, default=20)
-    parser.add_argument("--period", type=int, default=128)
-    parser.add_argument("--prefill", type=int, default=512)
-    parser.add_argument("--model", default="live")
-    parser.add_argument("--quick", action="store_true", help="20 seconds, nothing is written")
-    options = parser.parse_args()
-    seconds = 20.0 if options.quick else 60.0 * options.minutes
-
-    spawn = get_context("spawn")
+def evening(period: int, seconds: float, n_clients: int, model: str) -> tuple[list[Cell], bool]:
+    """One row of the table, and whether real-time priority was granted."""
+    spawn, prefill = get_context("spawn"), max(512, 2 * period)
     with (
         tempfile.TemporaryDirectory() as name,
-        dummy_server(options.period, RATE),
+        dummy_server(period, RATE),
+        watched() as stalls,
         ProcessPoolExecutor(1, mp_context=spawn) as ear,
         ProcessPoolExecutor(1, mp_context=spawn) as crowd,
     ):
         folder = Path(name)
         (folder / "songs").mkdir()
         make_songs(folder / "songs", seconds + SETTLE_S + 30)
-        hearing = ear.submit(listen, seconds)
+        hearing = ear.submit(listen, seconds, period)
         time.sleep(1.0)
-        with night(folder, options) as (address, program):
+        with night(folder, model, prefill) as (address, program):
             began_s, cpu = time.monotonic(), psutil.Process(program.pid)
             before = sum(cpu.cpu_times()[:2])
-            crowding = crowd.submit(traffic, address, options.clients, seconds + SETTLE_S)
+            crowding = crowd.submit(traffic, address, n_clients, seconds + SETTLE_S)
             accounts, clients = hearing.result(), crowding.result()
-            share = (sum(cpu.cpu_times()[:2]) - before) / (time.monotonic() - began_s)
+            ended_s = time.monotonic()
+            share = (sum(cpu.cpu_times()[:2]) - before) / (ended_s - began_s)
     engine = clients[0].last_pulse["engine"]
     searches = sorted(each for client in clients for each in client.searches_ms)
     xruns = engine["xruns"]
+    found = [stalls.longer_than(1e3 * period / RATE, began_s, ended_s), stalls.longest_ms(began_s, ended_s)]
     row: list[Cell] = [
+        period,
+        prefill,
         seconds / 60,
         len(clients),
         min(client.pulses_hz for client in clients),
         max(client.longest_gap_ms for client in clients),
         len(searches),
         searches[int(0.95 * len(searches))],
-        *(accounts.lost, accounts.silent, accounts.repeated, accounts.altered, accounts.displaced),
+        *(accounts.lost, accounts.silent, accounts.repeated, accounts.altered),
         xruns["underruns"] + xruns["overruns"],
         max((count for kind, count in xruns.items() if kind.startswith("device")), default=0),
+        *(found if stalls.watched else (None, None)),
         engine["late"],
         share,
     ]
+    return row, engine["realtime"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--clients", type=int, default=20)
+    parser.add_argument("--periods", nargs="+", type=int, default=[128, 1024])
+    parser.add_argument("--model", default="live")
+    parser.add_argument("--quick", action="store_true", help="20 seconds, nothing is written")
+    options = parser.parse_args()
+    seconds = 20.0 if options.quick else 60.0 * options.minutes
+    evenings = [evening(period, seconds, options.clients, options.model) for period in options.periods]
     table = Table(
         "night",
         "An evening with many phones",
         COLUMNS,
-        [row],
-        f"`rtkaraoke night` on JACK's dummy at 44.1 kHz, period {options.period}, prefill {options.prefill}, network "
-        f"{options.model}, real-time priority {'granted' if engine['realtime'] else 'refused'}. Every client has the "
-        "host view's meters and searches once a second among 501 songs. *meters Hz*: of the client with the fewest; "
-        "*lost* to *displaced*: samples of the song as they left the stream; *page CPU*: of one core, by server and "
-        "night, without the engine.",
+        [row for row, _ in evenings],
+        f"`rtkaraoke night` on JACK's dummy at 44.1 kHz, network {options.model}, real-time priority "
+        f"{'granted' if all(realtime for _, realtime in evenings) else 'refused'}. Every client has the host view's "
+        "meters and searches once a second among 501 songs. *meters Hz*: of the client with the fewest; *lost* to "
+        "*altered*: samples of the song as they left the stream; *xruns*: the program's, *server xruns*: JACK's own; "
+        "*stalls*: how often a core of the machine ran nobody, not even a watchdog of the highest priority, for longer "
+        "than a period; *page CPU*: of one core, by server and night, without the engine.",
     )
     print(table.markdown())
     if not options.quick:

@@ -6,7 +6,7 @@ input, bit for bit, one latency later. Busy processes beside it take the process
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from rtkaraoke.bench.index_signal import Accounts, encode
 from rtkaraoke.bench.jack import DEVICE, dummy_server
 from rtkaraoke.bench.load import busy
 from rtkaraoke.bench.slow import SlowNetwork
+from rtkaraoke.bench.stalls import Stalls, watched
 from rtkaraoke.engine import Engine, music_engine
 from rtkaraoke.errors import LiveError
 from rtkaraoke.live.backend import AudioStream
@@ -40,11 +41,17 @@ Progress = Callable[[float, Accounts], None]
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """What one second showed: samples that were lost, silent, repeated or displaced, late masks, and memory."""
+    """What one second showed: samples that were lost, silent, repeated or displaced, late masks, and memory.
 
+    ``at_s`` is its end by :func:`time.monotonic`. ``stall_ms`` is for how long, at most, a core of the machine stood
+    still; see :mod:`rtkaraoke.bench.stalls`. None where nobody watched.
+    """
+
+    at_s: float
     flawed_samples: int
     late_hops: int
     memory_mb: float
+    stall_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ def soak(
     with (
         dummy_server(period, sample_rate),
         busy(hogs),
+        watched() as stalls,
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
     ):
         running = process.submit(
@@ -133,7 +141,16 @@ def soak(
         while not wait([running], 0.5).done:
             if on_wait is not None:
                 on_wait(time.monotonic() - started)
-        return running.result()
+        result = running.result()
+    return replace(result, history=_with_stalls(result.history, stalls)) if stalls.watched else result
+
+
+def _with_stalls(history: Sequence[Second], stalls: Stalls) -> tuple[Second, ...]:
+    """``history`` with the longest stall that what is told of each second may come from."""
+    return tuple(
+        replace(second, stall_ms=stalls.longest_ms(second.at_s - 1.0 - STATUS_S - POLL_S, second.at_s))
+        for second in history
+    )
 
 
 def _run(settings: LiveSettings, factory: Callable[[], Engine], seconds: float, progress: Progress | None) -> Soak:
@@ -176,7 +193,7 @@ def _listen(client: AudioStream, session: LiveSession, seconds: float, progress:
             raise session.error
         if began and now - began >= second:
             all_flawed, all_late = came_back.flawed, session.status().hops.get("late", 0)
-            history.append(Second(max(all_flawed - flawed, 0), all_late - late, _engine_memory_mb()))
+            history.append(Second(now, max(all_flawed - flawed, 0), all_late - late, _engine_memory_mb()))
             flawed, late = all_flawed, all_late
             if progress is not None:
                 progress(now - began, came_back)

@@ -53,6 +53,29 @@ MISSES_NOTE = (
     "masks*: those that missed their hop, which is bridged."
 )
 
+STALLS = {
+    "prefill": "",
+    "longest stall of a core": "",
+    "seconds": "",
+    "with flawed samples": "",
+    "with late masks": "",
+    "flawed samples": "",
+    "late masks": "",
+}
+STALL_ROWS = {
+    "under 1 ms": (0.0, 1.0),
+    "1 to 3 ms": (1.0, 3.0),
+    "3 to 6 ms": (3.0, 6.0),
+    "6 to 12 ms": (6.0, 12.0),
+    "12 ms or more": (12.0, float("inf")),
+}
+STALLS_NOTE = (
+    "A watchdog on each core, at a real-time priority above the sound server's, slept for a millisecond again and "
+    "again; a *stall* is how much later it woke: for so long this core ran neither the server nor the engine. Every "
+    "second is in the row of the longest stall since half a second before it. What stands in the first row is the "
+    "program's own, or the server's; what stands further down goes with a machine that stood still."
+)
+
 
 def row(prefill: int, result: Soak) -> list[Cell]:
     """One run in the long table."""
@@ -98,6 +121,7 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
     """
     figures: dict[str, Figure] = {}
     misses: list[list[Cell]] = []
+    stalls: list[list[Cell]] = []
     notes: list[str] = []
     charts: list[Timeline | Stack] = []
     bars: dict[str, dict[str, float]] = {}
@@ -122,6 +146,7 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
                 f"prefill {prefill}: the measuring client itself lost samples, so what is flawed here need not be the "
                 f"program's: {_flaws(result.sent)}"
             )
+        stalls += _stalls(prefill, result)
         charts += _lines(prefill, result)
         bars[f"prefill {prefill}"] = {name: 1e3 * n / status.sample_rate for name, n in status.latency_terms.items()}
     rows = [row(prefill, result) for prefill, result in results.items()]
@@ -139,6 +164,8 @@ def soak_report(results: Mapping[int, Soak], parameters: dict[str, Any]) -> Repo
         Table("misses", "What was missed, in an hour", MISSES, misses, MISSES_NOTE),
         Table("soak", f"Live beside {parameters['hogs']} busy processes", COLUMNS, rows, note),
     ]
+    if stalls:
+        tables.append(Table("stalls", "What the machine did meanwhile", STALLS, stalls, STALLS_NOTE))
     charts.append(Stack("Latency by term", "ms", bars))
     return Report("soak", "A long live run, every sample accounted for", parameters, figures, tables, [*charts], notes)
 
@@ -151,6 +178,16 @@ def _flaws(accounts: Accounts) -> str:
 
 def _xruns(result: Soak) -> int:
     return result.status.xruns["underruns"] + result.status.xruns["overruns"]
+
+
+def _stalls(prefill: int, result: Soak) -> list[list[Cell]]:
+    """The seconds by the longest stall in them; none where nobody watched."""
+    rows: list[list[Cell]] = []
+    for name, (low, high) in STALL_ROWS.items():
+        part = [each for each in result.history if each.stall_ms is not None and low <= each.stall_ms < high]
+        flawed, late = [each.flawed_samples for each in part], [each.late_hops for each in part]
+        rows.append([prefill, name, len(part), sum(map(bool, flawed)), sum(map(bool, late)), sum(flawed), sum(late)])
+    return rows if any(each.stall_ms is not None for each in result.history) else []
 
 
 def _lines(prefill: int, result: Soak) -> list[Timeline | Stack]:

@@ -9,22 +9,22 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rtkaraoke.closing import Closing
 from rtkaraoke.errors import LibraryError, NightError, QueueError, RtkaraokeError
 from rtkaraoke.karaoke import shown_state
+from rtkaraoke.karaoke.controls import Controls
 from rtkaraoke.karaoke.entries import PLAYING, Entry, Settings
 from rtkaraoke.karaoke.library import Cover, Library
-from rtkaraoke.karaoke.memory import TONIGHT_S, Memory
-from rtkaraoke.karaoke.midi import Midi, Ports
+from rtkaraoke.karaoke.memory import Memory
+from rtkaraoke.karaoke.midi import Ports
 from rtkaraoke.karaoke.player import Player, Turn
+from rtkaraoke.karaoke.protocols import Session, Voices
 from rtkaraoke.karaoke.queue import Queue
-from rtkaraoke.live.telemetry import LiveEvent, LiveStatus
-from rtkaraoke.plugins.protocol import Parameter, PluginInfo
 
 TICK_S = 0.05
 CROSSFADES_S = (0.0, 12.0)
@@ -32,54 +32,7 @@ CROSSFADE_S = 3.0
 MESSAGES = 30  #: kept for the host
 LOOK_S = 1.0  #: between two looks at what is prepared ahead
 AHEAD = 2  #: songs that are prepared ahead
-KEEP_S = 1.0  #: from a change of the desk until it is written down
 REMOVER, VOCALS = "vocal_remover", "vocals"
-
-
-class Session(Protocol):
-    """What a night holds of a :class:`~rtkaraoke.live.process.LiveSession` with a deck; see there."""
-
-    def set(self, plugin: str, parameter: str, value: float) -> None:
-        """Move a parameter of the engine."""
-        ...
-
-    def command(self, name: str, value: float = 0.0, text: str = "") -> None:
-        """Tell the deck what to do."""
-        ...
-
-    def mute(self, muted: bool) -> None:
-        """Silence, or sound again."""
-        ...
-
-    def record(self, path: Path | None, *, apart: bool = False) -> None:
-        """Begin a recording, or end it."""
-        ...
-
-    def layout(self) -> tuple[PluginInfo, ...]:
-        """Everything that can be set."""
-        ...
-
-    def status(self) -> LiveStatus:
-        """How it is at the moment."""
-        ...
-
-    def events(self) -> list[LiveEvent]:
-        """What has happened since the last call."""
-        ...
-
-
-class Voices(Protocol):
-    """Where voices that were separated ahead are found; see :class:`rtkaraoke.karaoke.prepare.Voices`."""
-
-    notes: deque[str]
-
-    def find(self, song: Path) -> Path | None:
-        """The voice of ``song``, None while there is none."""
-        ...
-
-    def tick(self, wanted: Sequence[Path]) -> None:
-        """Go on with what is ``wanted``, the most urgent first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +75,8 @@ class Night(Closing):
     ----------
     version : int
         Grows whenever :meth:`state` tells something new.
+    controls : Controls
+        Everything that the host can set.
     """
 
     def __init__(
@@ -143,7 +98,6 @@ class Night(Closing):
         self._queue = queue
         self._memory = memory
         self._session = session
-        self._recordings = recordings
         self._voices = voices
         self._ahead: list[Path] = []
         self._look_at = 0.0
@@ -155,14 +109,7 @@ class Night(Closing):
         self._thread: threading.Thread | None = None
         self._messages: deque[tuple[str, str]] = deque(maxlen=MESSAGES)
         self._owners = memory.owners()
-        self._parameters: dict[tuple[str, str], Parameter] = {
-            (info.name, parameter.name): parameter for info in session.layout() for parameter in info.parameters
-        }
-        self._desk: dict[str, float] = {}
-        self._keep_desk_at = float("inf")
-        self._midi = Midi(midi_path, self._parameters, self._set_safely, self._value, ports)
-        self._midi_names: list[str] = []
-        self._midi_changes = 0
+        self.controls = Controls(session, memory, recordings, midi_path, self._set_for_singer, self._say, ports, clock)
         self._head: Turn | None = None
         self._head_version = -1
         self._told: tuple[object, ...] = ()
@@ -172,7 +119,7 @@ class Night(Closing):
             session, crossfade_s if isinstance(crossfade_s, float) else CROSSFADE_S, autoplay=not queue.paused
         )
         self._queue.recover()
-        self._set_desk_again()
+        self.controls.recall()
 
     def start(self) -> None:
         """Begin the evening: songs are loaded and played from now on."""
@@ -185,8 +132,7 @@ class Night(Closing):
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self._midi.close()
-        self._keep_desk()
+        self.controls.close()
 
     # What is shown.
 
@@ -202,14 +148,6 @@ class Night(Closing):
     def cover(self, song: str) -> Cover | None:
         """The picture of a song. Raises :class:`~rtkaraoke.errors.LibraryError` for an unknown one."""
         return self._library.cover(song)
-
-    def layout(self) -> dict[str, Any]:
-        """Every bus with its plugins and their parameters."""
-        return shown_state.layout(self._session.layout())
-
-    def values(self) -> dict[str, float]:
-        """What every parameter is set to: ``"plugin.parameter"`` -> value."""
-        return self._session.status().parameters
 
     def pulse(self) -> dict[str, Any]:
         """What always moves: clock, meters, the state of the engine."""
@@ -230,7 +168,7 @@ class Night(Closing):
                 "status": shown_state.in_a_word(status, playing is not None),
                 "recording": shown_state.recording(status),
                 "messages": [{"at": at, "text": text} for at, text in reversed(self._messages)],
-                "midi": self._shown_midi(),
+                "midi": self.controls.midi(),
                 "guest": {"url": self._guest_url},
                 "songs": len(self._library),
             }
@@ -332,75 +270,12 @@ class Night(Closing):
                 self._queue.set_paused(not autoplay)
             self._changed()
 
-    def set(self, plugin: str, parameter: str, value: float) -> None:
-        """Move a parameter. Raises :class:`NightError` when unknown, :class:`PluginError` when out of range."""
-        declared = self._parameters.get((plugin, parameter))
-        if declared is None:
-            raise NightError(f"no parameter {plugin[:80]}.{parameter[:80]}: the host view lists all there are")
-        value = declared.check(value)
-        with self._lock:
-            playing = self._queue.playing()
-            if (plugin, parameter) == (REMOVER, VOCALS) and playing is not None:
-                self.change(playing.id, Guest(host=True), vocals=value)  # as the singer's own slider does
-                return
-            self._session.set(plugin, parameter, value)
-            if parameter != "calibrate":
-                self._desk[f"{plugin}.{parameter}"] = value
-                self._keep_desk_at = min(self._keep_desk_at, self._clock() + KEEP_S)
-
-    def preset(self, plugin: str, name: str) -> None:
-        """Give a plugin the values of a preset. Raises :class:`NightError` when there is none such."""
-        info = next((info for info in self._session.layout() if info.name == plugin), None)
-        if info is None or name not in info.presets:
-            known = ", ".join(info.presets) if info is not None else ""
-            raise NightError(f"{plugin[:80]} has no preset {name[:80]!r}: there are {known or 'none'}")
-        for parameter, value in info.presets[name].items():
-            self.set(plugin, parameter, value)
-
-    def mute(self, on: bool) -> None:
-        """Silence at once, or sound again."""
-        self._session.mute(on)
-
-    def record(self, on: bool, apart: bool = False) -> None:
-        """Begin a recording of what is heard, or end it; ``apart`` keeps music and voices in files of their own."""
-        if not on:
-            self._session.record(None)
-            return
-        try:
-            self._recordings.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise NightError(f"{self._recordings}: cannot be made ({error.strerror}): start with --record-to") from None
-        self._session.record(self._recordings / f"{time.strftime('%Y-%m-%d %H.%M.%S')}.flac", apart=apart)
-
-    def calibrate(self) -> None:
-        """Let the duck measure for two seconds what the microphones hear while nobody sings."""
-        if ("duck", "calibrate") not in self._parameters:
-            raise NightError("there is no duck to calibrate: it wants a microphone in the preset")
-        self._session.set("duck", "calibrate", 1.0)
-
     def rescan(self) -> None:
         """Look for songs that came or went, beside everything else."""
         with self._lock:
             if self._scanning is None or not self._scanning.is_alive():
                 self._scanning = threading.Thread(target=self._scan, name="rtkaraoke-scan", daemon=True)
                 self._scanning.start()
-
-    def midi_ports(self) -> None:
-        """Look which MIDI controllers are connected."""
-        self._midi_names = self._midi.names()
-        self._changed()
-
-    def midi_open(self, port: str) -> None:
-        """Listen to a controller, or with an empty name to none. Raises :class:`NightError`."""
-        self._midi.open(port)
-
-    def midi_learn(self, plugin: str, parameter: str) -> None:
-        """The next control that moves is for this parameter. Raises :class:`NightError`."""
-        self._midi.learn(plugin, parameter)
-
-    def midi_forget(self, plugin: str, parameter: str) -> None:
-        """No control moves this parameter any more."""
-        self._midi.forget(plugin, parameter)
 
     # The thread.
 
@@ -433,11 +308,10 @@ class Night(Closing):
                     self._queue.remove(head.serial)
                     self._changed()
             self._prepare(now)
-            if now >= self._keep_desk_at:
-                self._keep_desk()
+            self.controls.keep_when_due()
             told = (
                 *(status.state, status.muted, status.source.get("paused"), status.recording),
-                *(self._midi.n_changes, self._midi.learning),
+                *self.controls.midi_changes,
             )
             if told != self._told:
                 self._told = told
@@ -504,42 +378,14 @@ class Night(Closing):
             song = shown_state.song_of_entry(entry)
         return shown_state.entry(entry, song, self._owners.get(entry.id, ""))
 
-    def _shown_midi(self) -> dict[str, Any]:
-        return {
-            "ports": self._midi_names,
-            "port": self._midi.port,
-            "learning": ".".join(self._midi.learning or ()),
-            "bindings": [
-                {"control": str(binding.control), "plugin": binding.plugin, "parameter": binding.parameter}
-                for binding in self._midi.bindings()
-            ],
-        }
-
-    def _value(self, plugin: str, parameter: str) -> float:
-        key = f"{plugin}.{parameter}"
-        return self._desk.get(key, self._session.status().parameters.get(key, 0.0))
-
-    def _set_safely(self, plugin: str, parameter: str, value: float) -> None:
-        """For the MIDI thread, where nobody catches anything."""
-        try:
-            self.set(plugin, parameter, value)
-        except RtkaraokeError as error:
-            self._say(str(error))
-
-    def _set_desk_again(self) -> None:
-        """After a crash: the desk as it stood. What another evening left is that evening's."""
-        kept = self._memory.kept("desk", TONIGHT_S)
-        for key, value in kept.items() if isinstance(kept, dict) else ():
-            plugin, _, parameter = key.rpartition(".")
-            try:
-                self.set(plugin, parameter, value)
-            except RtkaraokeError:
-                continue  # the preset is another one now
-
-    def _keep_desk(self) -> None:
-        if self._keep_desk_at < float("inf"):
-            self._keep_desk_at = float("inf")
-            self._memory.keep("desk", self._desk)
+    def _set_for_singer(self, plugin: str, parameter: str, value: float) -> bool:
+        """The level of the record's voice belongs to the song that plays, as on its singer's phone."""
+        with self._lock:
+            playing = self._queue.playing()
+            if (plugin, parameter) != (REMOVER, VOCALS) or playing is None:
+                return False
+            self.change(playing.id, Guest(host=True), vocals=value)
+            return True
 
     def _scan(self) -> None:
         try:

@@ -150,7 +150,7 @@ class _Server:
         """Every bus and plugin with its parameters, for hosts."""
         if _role(request) != "host":
             raise HTTPException(403, "this is for the host: enter the PIN in the host view")
-        return _json(await run_in_threadpool(self._night.layout))
+        return _json(await run_in_threadpool(self._night.controls.layout))
 
     async def lyrics(self, request: Request) -> Response:
         """Lines and syllables of a song with their times."""

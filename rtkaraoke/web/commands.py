@@ -156,7 +156,7 @@ class Set(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.set(self.plugin, self.parameter, self.value)
+        night.controls.set(self.plugin, self.parameter, self.value)
 
 
 class Preset(Command):
@@ -168,7 +168,7 @@ class Preset(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.preset(self.plugin, self.name)
+        night.controls.preset(self.plugin, self.name)
 
 
 class Mute(Command):
@@ -179,7 +179,7 @@ class Mute(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.mute(self.on)
+        night.controls.mute(self.on)
 
 
 class Record(Command):
@@ -191,7 +191,7 @@ class Record(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.record(self.on, self.apart)
+        night.controls.record(self.on, self.apart)
 
 
 class Calibrate(Command):
@@ -201,7 +201,7 @@ class Calibrate(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.calibrate()
+        night.controls.calibrate()
 
 
 class Rescan(Command):
@@ -221,7 +221,7 @@ class MidiPorts(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.midi_ports()
+        night.controls.midi_ports()
 
 
 class MidiOpen(Command):
@@ -232,7 +232,7 @@ class MidiOpen(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.midi_open(self.port)
+        night.controls.midi_open(self.port)
 
 
 class MidiLearn(Command):
@@ -244,7 +244,7 @@ class MidiLearn(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.midi_learn(self.plugin, self.parameter)
+        night.controls.midi_learn(self.plugin, self.parameter)
 
 
 class MidiForget(Command):
@@ -256,7 +256,7 @@ class MidiForget(Command):
 
     def run(self, night: Night, who: Guest) -> Any:
         """For hosts."""
-        night.midi_forget(self.plugin, self.parameter)
+        night.controls.midi_forget(self.plugin, self.parameter)
 
 
 AnyCommand = Annotated[

@@ -113,7 +113,7 @@ class Hub:
             await self._read_state()
             for client in self._clients:
                 client.send("state", self._state)
-        values = self._night.values()
+        values = self._night.controls.values()
         if values != self._values:
             self._values = values
             for client in self._clients:

@@ -52,7 +52,10 @@ def soak() -> Report:
     accounts, sent = Accounts(), Accounts()
     accounts.add(encode(0, 10_000))
     sent.add(encode(0, 10_000))
-    history = tuple(Second(37 if number == 700 else 0, number % 300 == 5, 230.0) for number in range(1800))
+    history = tuple(
+        Second(float(number), 37 if number == 700 else 0, number % 300 == 5, 230.0, 7.0 if number == 700 else 0.4)
+        for number in range(1800)
+    )
     good = Soak(1800, accounts, sent, status(), 230.0, 0.1, history)
     bad = Soak(1800, accounts, Accounts(), status(xruns={"underruns": 3}), 230.0, 0.1, history)
     return soak_report({512: good, 256: bad}, {"period": 128, "model": "live", "hogs": 2, "seconds": 1800})

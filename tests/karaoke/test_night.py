@@ -90,7 +90,7 @@ def test_what_is_changed_while_it_waits_holds_when_it_begins(evening: Evening) -
 def test_the_host_s_fader_for_the_voice_is_the_singer_s(evening: Evening) -> None:
     queue(evening, "One")
     evening.play(2)
-    evening.night.set("vocal_remover", "vocals", -20.0)
+    evening.night.controls.set("vocal_remover", "vocals", -20.0)
     assert evening.night.state()["now"]["vocals"] == -20.0
     assert evening.session.values["vocal_remover.vocals"] == -20.0
 
@@ -164,7 +164,7 @@ def test_a_file_that_is_gone_is_taken_out_and_the_evening_goes_on(evening: Eveni
 def test_a_killed_night_goes_on_with_the_same_queue_owners_and_desk(evening: Evening) -> None:
     _, second, _ = queue(evening, "One", "Two", "Three")
     evening.night.move(second, 1)
-    evening.night.set("mic1.echo", "wet", -7.0)
+    evening.night.controls.set("mic1.echo", "wet", -7.0)
     evening.play(5)
     before = evening.night.state()
     # As after kill -9: nothing is closed, another process opens the files.
@@ -195,24 +195,24 @@ def test_an_engine_that_was_replaced_goes_on_where_the_song_was(evening: Evening
 def test_parameters_are_checked_before_they_reach_the_engine(evening: Evening) -> None:
     for plugin, parameter, error in (("kazoo", "x", NightError), ("mic1", "x", NightError)):
         with pytest.raises(error):
-            evening.night.set(plugin, parameter, 0.0)
+            evening.night.controls.set(plugin, parameter, 0.0)
     for value in (99.0, float("nan"), float("inf")):
         with pytest.raises(PluginError):
-            evening.night.set("mic1", "level", value)
-    evening.night.set("mic1", "level", -6.0)
+            evening.night.controls.set("mic1", "level", value)
+    evening.night.controls.set("mic1", "level", -6.0)
     assert evening.session.values["mic1.level"] == -6.0
 
 
 def test_a_preset_sets_all_of_its_values(evening: Evening) -> None:
-    evening.night.preset("mic1.echo", "slap")
+    evening.night.controls.preset("mic1.echo", "slap")
     assert (evening.session.values["mic1.echo.time"], evening.session.values["mic1.echo.wet"]) == (90.0, -12.0)
     with pytest.raises(NightError, match="slap"):
-        evening.night.preset("mic1.echo", "cathedral")
+        evening.night.controls.preset("mic1.echo", "cathedral")
 
 
 def test_recordings_get_a_name_of_their_own_in_their_folder(evening: Evening) -> None:
-    evening.night.record(True, apart=True)
-    evening.night.record(False)
+    evening.night.controls.record(True, apart=True)
+    evening.night.controls.record(False)
     (path, apart), (end, _) = evening.session.recorded
     assert path is not None
     assert (path.parent, path.suffix, apart, end) == (evening.folder / "recordings", ".flac", True, None)
@@ -226,7 +226,7 @@ def test_the_version_grows_with_everything_that_is_shown_and_with_nothing_else(e
     for act in (
         lambda: queue(evening, "One"),
         lambda: evening.night.pause(True),
-        lambda: evening.night.mute(True),
+        lambda: evening.night.controls.mute(True),
         lambda: evening.session.tell("hello"),
         lambda: evening.night.settings(crossfade_s=1.0),
     ):
@@ -240,7 +240,7 @@ def test_the_version_grows_with_everything_that_is_shown_and_with_nothing_else(e
 def test_what_is_shown_holds_no_path(evening: Evening) -> None:
     queue(evening, "One", "Two")
     evening.play(2)
-    shown = [evening.night.state(), evening.night.pulse(), evening.night.layout(), evening.night.search("")]
+    shown = [evening.night.state(), evening.night.pulse(), evening.night.controls.layout(), evening.night.search("")]
     assert str(evening.folder) not in str(shown)
     assert ".wav" not in str(shown)
 
