@@ -34,6 +34,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 HEARD_S = 4.0
 PLACE_S = 40.0
+AROUND_S = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +80,10 @@ class Night:
             raise AssertionError(line + self.process.communicate(timeout=20)[1])
         self.address = found.group()
 
-    def hear(self, folder: Path, sing: bool = False) -> NDArray[np.float32]:
-        """What leaves the stream in the next seconds ``(sample, 2)``; with ``sing`` microphone 1 hears a burst."""
+    def hear(self, folder: Path, sing: bool = False, seconds: float = HEARD_S) -> NDArray[np.float32]:
+        """What leaves the stream in the next ``seconds`` ``(sample, 2)``; with ``sing`` microphone 1 hears a burst."""
         path = folder / "heard.npy"
-        command = [sys.executable, "-m", "tests.support.ear", str(path), str(HEARD_S), *(["sing"] if sing else [])]
+        command = [sys.executable, "-m", "tests.support.ear", str(path), str(seconds), *(["sing"] if sing else [])]
         subprocess.run(command, env=self.server.environment, cwd=ROOT, check=True, timeout=60, capture_output=True)
         return np.load(path)
 
@@ -152,19 +153,21 @@ def test_an_evening_from_the_printed_address_to_a_kill_and_on(server: JackServer
             shows(host, "link.heard() > 1")
             assert ear.level_db(night.hear(tmp_path)) > -60
 
-            def at_place() -> NDArray[np.float32]:
-                set_range(host, "#seek", PLACE_S)
-                clock_runs_from(host, PLACE_S)
-                return night.hear(tmp_path)
+            def at_place(place_s: float = PLACE_S, seconds: float = HEARD_S) -> NDArray[np.float32]:
+                set_range(host, "#seek", place_s)
+                clock_runs_from(host, place_s)
+                return night.hear(tmp_path, seconds=seconds)
 
             # The record's voice, from the phone of its singer. The same place sounds the same until it is changed.
+            # On a busy machine listening begins late: what is heard must lie somewhere in what was heard around it.
+            around = at_place(PLACE_S - AROUND_S, HEARD_S + 3 * AROUND_S)
             without = at_place()
-            assert ear.difference_db(without, at_place()) < -30
+            assert ear.difference_db(without, around) < -30
             # Nor does a burst of ten thousand requests change it.
             with ThreadPoolExecutor(1) as pool:
                 url = urllib.parse.urlsplit(night.address)
                 flooding = pool.submit(flood, url.hostname or "", url.port or 0, "/static/icon.svg", 10_000)
-                assert ear.difference_db(without, at_place()) < -30
+                assert ear.difference_db(at_place(), around) < -30
                 assert flooding.result()[429] > 5_000
 
             set_range(phone, "#now .voice", 100)
