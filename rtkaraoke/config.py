@@ -10,7 +10,7 @@ A preset holds any part of::
     [outputs.headphones]      # further output channels with a mix of their own
     [plugins.vocal_remover]   # parameters of a plugin, by its own names; so for every other plugin
     [plugins.mic1]            # the strip of a bus (level, pan, send_reverb); so for every bus and output
-    [plugins.mic1.gate]       # a plugin on that bus
+    [plugins.mic1.gate]       # a plugin on that bus; `preset = "vocal"` stands for the plugin's preset of that name
     [live]                    # sound cards, blocks, the latency budget
 
 What it leaves out keeps its default; an option of the command line overrides both. A mistake is a
@@ -38,6 +38,7 @@ Channels = Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)]
 BusName = Annotated[str, Predicate(str.isidentifier)]
 Value = float | str
 _STRICT = {"extra": "forbid"}
+_OPTION = "option "
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,10 @@ class Effective:
     config: Config
     origins: dict[Key, str] = field(default_factory=dict)
 
+    def is_option(self, key: Key) -> bool:
+        """Whether an option said what ``key`` is."""
+        return self.origins.get(key, "").startswith(_OPTION)
+
 
 def preset_files() -> dict[str, Path]:
     """The shipped presets: name -> file. Installed, they lie in the package; in the repository, beside it."""
@@ -210,7 +215,7 @@ def load(preset: str | None = None, options: Mapping[Key, Option] | None = None)
         for name in key[:-1]:
             table = table.setdefault(name, {})
         table[key[-1]] = option.value
-        origins[key] = f"option {option.name}"
+        origins[key] = _OPTION + option.name
     return Effective(_validate(tables, lambda key: _option_name(given, key)), origins)
 
 

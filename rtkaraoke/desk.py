@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtkaraoke.buses import MIX, Bus, Mic, Output, Send
 from rtkaraoke.dsp import kernels
 from rtkaraoke.dsp.meters import Level, Meter
-from rtkaraoke.plugins.protocol import Adjustable, Block
+from rtkaraoke.plugins.protocol import Adjustable, Block, presets_of
 from rtkaraoke.plugins.strip import OutputMix, Strip
 
 
@@ -99,7 +99,7 @@ class Desk:
         sends = [send.name for send in self.sends]
         return {
             preset: {name: value for name, value in values.items() if name != MIX or bus not in sends}
-            for preset, values in getattr(part, "presets", {}).items()
+            for preset, values in presets_of(part).items()
         }
 
     def parts(self) -> Iterator[tuple[str, str, Adjustable]]:

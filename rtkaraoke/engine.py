@@ -19,7 +19,7 @@ from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.masks.runner import NO_DEADLINE
 from rtkaraoke.plugins.duck import Duck
 from rtkaraoke.plugins.limiter import Limiter
-from rtkaraoke.plugins.protocol import Adjustable, Block, DeadlineAware, Guided, Plugin, PluginInfo
+from rtkaraoke.plugins.protocol import Adjustable, Block, DeadlineAware, Guided, Plugin, PluginInfo, presets_of
 from rtkaraoke.plugins.vocal_remover import REMOVED_DB, VocalRemover
 
 WARM_UP_S = 0.2
@@ -114,7 +114,7 @@ class Engine(Closing):
                 getattr(part, "kind", part.name),
                 part.latency,
                 tuple(part.parameters.values()),
-                getattr(part, "presets", {}) if self.desk is None else self.desk.presets(bus, part),
+                self._presets(bus, part),
             )
             for bus, name, part in self._parts()
         )
@@ -210,6 +210,11 @@ class Engine(Closing):
         """The target value of a parameter. Raises :class:`PluginError`."""
         return self._plugin(plugin).get(parameter)
 
+    def presets(self, plugin: str) -> Mapping[str, Mapping[str, float]]:
+        """Presets of a plugin: name to values of some of its parameters. Raises :class:`PluginError`."""
+        wanted = self._plugin(plugin)
+        return next(self._presets(bus, part) for bus, _, part in self._parts() if part is wanted)
+
     def warm_up(self) -> None:
         """Run the whole real path on silence, so that nothing happens for the first time while sound runs."""
         n_samples = min(self.max_block, 256)
@@ -250,6 +255,9 @@ class Engine(Closing):
         if self.duck is not None:
             yield "music", self.duck.name, self.duck
         yield from (("master", name, plugin) for name, plugin in self.master.named())
+
+    def _presets(self, bus: str, part: Adjustable) -> Mapping[str, Mapping[str, float]]:
+        return presets_of(part) if self.desk is None else self.desk.presets(bus, part)
 
     def _check_master(self) -> None:
         """What stands behind the microphones may not delay them."""

@@ -90,14 +90,25 @@ def engine(
     with _naming(settings, ("engine", "music")):
         built = Engine(music, master, **beside)
     absent = () if mics else (*config.mics, *config.sends, *config.outputs, *_BESIDE)
-    for keys, value in _parameters(config.plugins):
-        if keys[0] not in absent:
-            with _naming(settings, ("plugins", *keys)):
-                set_parameter(built, ".".join(keys[:-1]), keys[-1], value)
+    for key, value in assignments(settings):
+        _, *plugin, name = key
+        if plugin[0] not in absent:
+            with _naming(settings, key):
+                set_parameter(built, ".".join(plugin), name, value)
     return built
 
 
 _BESIDE = ("music", "duck")  #: parts of an engine with microphones that no other has
+PRESET = "preset"  #: stands where a parameter does and names one of the plugin's presets
+
+
+def assignments(settings: Effective) -> list[tuple[Key, float | str]]:
+    """Everything under ``[plugins]`` with its key, in the order in which it holds.
+
+    A plugin's preset comes before what is set by hand, and options come after all of the file.
+    """
+    found = [(("plugins", *keys), value) for keys, value in _parameters(settings.config.plugins)]
+    return sorted(found, key=lambda each: (settings.is_option(each[0]), each[0][-1] != PRESET))
 
 
 def _parameters(plugins: Mapping[str, Any]) -> Iterator[tuple[Key, float | str]]:
@@ -133,18 +144,43 @@ def _naming(settings: Effective, key: Key) -> Iterator[None]:
 
 
 def set_parameter(built: "Engine", plugin: str, name: str, value: float | str) -> None:
-    """Set a parameter from a number, or from the name of one of its choices. Raises :class:`PluginError`."""
+    """Set what ``name = value`` means to a plugin. Raises :class:`PluginError`, see :func:`meaning`."""
+    for parameter, number in meaning(built, plugin, name, value).items():
+        built.set(plugin, parameter, number)
+
+
+def meaning(built: "Engine", plugin: str, name: str, value: float | str) -> Mapping[str, float]:
+    """The parameters that ``name = value`` moves, and where: one, or those of a preset.
+
+    ``value`` is a number, the name of one of the parameter's choices or, where ``name`` is ``preset``, that of one of
+    the plugin's presets.
+
+    Raises
+    ------
+    PluginError
+        When there is no such plugin, parameter, choice or preset. Ranges are for the plugin to check.
+    """
+    from rtkaraoke.plugins.protocol import find_preset
+
     if plugin not in built.plugins:
         raise PluginError(f"no plugin {plugin!r} in the chain: there are {', '.join(built.plugins)}")
-    parameter = built.plugins[plugin].parameters.get(name)
-    if isinstance(value, str) and parameter is not None:
+    parameters = built.plugins[plugin].parameters
+    if name == PRESET and name not in parameters:
+        preset = value if isinstance(value, str) else f"{value:g}"  # an option that looks like a number has become one
+        try:
+            return find_preset(built.presets(plugin), preset)
+        except PluginError as error:
+            raise PluginError(f"{plugin}: {error}") from None
+    if (parameter := parameters.get(name)) is None:
+        raise PluginError(f"no parameter {name!r}: there are {', '.join(parameters) or 'none'}")
+    if isinstance(value, str):
         if value not in parameter.choices:
             wanted = ", ".join(parameter.choices) or f"a number from {parameter.minimum:g} to {parameter.maximum:g}"
             raise PluginError(f"{plugin}.{name} = {value!r}: wanted {wanted}")
         value = parameter.choices.index(value)
-    if parameter is not None and parameter.unit == "dB" and value == float("-inf"):
+    if parameter.unit == "dB" and value == float("-inf"):
         value = parameter.minimum  # the lowest level of every plugin is silence
-    built.set(plugin, name, float(value))
+    return {name: float(value)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rtkaraoke.cli import build
 from rtkaraoke.cli.console import note, show
@@ -60,7 +60,7 @@ def given(microphones: str | int | None) -> Iterator[tuple[Key, Option]]:
 def with_mics(settings: Effective, n_mics: int | None) -> Effective:
     """``settings`` with so many microphones.
 
-    Those that the preset lacks are made like its last one, each on the next channel.
+    Those that the preset lacks are made like its last one, each on the next channel; what is set for them wins.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def with_mics(settings: Effective, n_mics: int | None) -> Effective:
     if not 0 <= n_mics <= MOST_MICS or (n_mics and not config.mics):
         has = f"the preset knows {len(config.mics)} ({', '.join(config.mics) or 'none'})"
         raise NightError(f"--mics {n_mics}: {has}, wanted 0 to {MOST_MICS if config.mics else 0}, or another --preset")
-    mics, plugins = dict(list(config.mics.items())[:n_mics]), dict(config.plugins)
+    mics, plugins, origins = dict(list(config.mics.items())[:n_mics]), dict(config.plugins), dict(settings.origins)
     for name in config.mics.keys() - mics.keys():
         plugins.pop(name, None)
     if not n_mics:
@@ -82,8 +82,18 @@ def with_mics(settings: Effective, n_mics: int | None) -> Effective:
         like, last = list(mics.items())[-1]
         name = f"mic{len(mics) + 1}"
         mics[name] = replace(last, channels=tuple(channel + len(last.channels) for channel in last.channels))
-        plugins[name] = dict(plugins.get(like, {}))
-    return replace(settings, config=replace(config, mics=mics, plugins=plugins))
+        plugins[name] = _merged(plugins.get(like, {}), plugins.get(name, {}))
+        copied = {key: origin for key, origin in origins.items() if key[:2] == ("plugins", like)}
+        origins = {("plugins", name, *key[2:]): origin for key, origin in copied.items()} | origins
+    return Effective(replace(config, mics=mics, plugins=plugins), origins)
+
+
+def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, table by table; what ``others`` say wins."""
+    merged = dict(tables)
+    for name, value in others.items():
+        merged[name] = _merged(merged.get(name, {}), value) if isinstance(value, Mapping) else value
+    return merged
 
 
 def run(settings: Effective, wishes: Wishes) -> None:

@@ -76,10 +76,16 @@ def show_config(*, common: Common | None = None, json: JsonFlag = False) -> None
                 value = plugin.get(name)
                 key = ("plugins", *plugin_name.split("."), name)
                 values[key] = parameter.choices[int(value)] if parameter.choices else value
+        moved = {
+            (*key[:-1], name): settings.origins[key]
+            for key, value in build.assignments(settings)
+            for name in build.meaning(engine, ".".join(key[1:-1]), key[-1], value)
+        }
     origins = dict.fromkeys(values, "default")
     for name in ("strength", "bias", "alpha", "theta"):
         origins["plugins", "vocal_remover", name] = f"network {network.info.name}"
     origins |= {key: origin for key, origin in settings.origins.items() if key in values}
+    origins |= moved
     if json:
         show_json({".".join(key): {"value": value, "origin": origins[key]} for key, value in values.items()})
         return

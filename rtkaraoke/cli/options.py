@@ -48,7 +48,10 @@ class Common:
     set_: Annotated[
         tuple[str, ...],
         _option(
-            VOICE, "Any parameter of a plugin, as PLUGIN.PARAMETER=VALUE; may be repeated.", name="--set", negative=()
+            VOICE,
+            "Any parameter of a plugin, as PLUGIN.PARAMETER=VALUE, or PLUGIN.preset=NAME; may be repeated.",
+            name="--set",
+            negative=(),
         ),
     ] = ()
     model: Annotated[str | None, _option(NETWORK, "A name from `rtkaraoke models`, or a file FILE.onnx.")] = None

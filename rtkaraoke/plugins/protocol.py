@@ -181,15 +181,20 @@ class Parameters:
 
     def use_preset(self, name: str) -> None:
         """Move the parameters to those of preset ``name``. Raises :class:`PluginError` for an unknown name."""
-        if name not in self.presets:
-            raise PluginError(f"no preset {name!r}: there are {', '.join(self.presets) or 'none'}")
-        for parameter, value in self.presets[name].items():
+        for parameter, value in find_preset(self.presets, name).items():
             self.set(parameter, value)
 
     def _unknown(self, name: str) -> PluginError:
         return PluginError(f"no parameter {name!r}: there are {', '.join(self._declared) or 'none'}")
 
 
-def presets_of(plugin: Plugin) -> Mapping[str, Mapping[str, float]]:
+def presets_of(plugin: Adjustable) -> Mapping[str, Mapping[str, float]]:
     """The plugin's presets by name; none where it knows of no presets."""
     return getattr(plugin, "presets", {})
+
+
+def find_preset(presets: Mapping[str, Mapping[str, float]], name: str) -> Mapping[str, float]:
+    """The values of preset ``name``. Raises :class:`PluginError` with the names there are."""
+    if name not in presets:
+        raise PluginError(f"no preset {name!r}: there are {', '.join(presets) or 'none'}")
+    return presets[name]

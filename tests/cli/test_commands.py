@@ -209,6 +209,10 @@ class TestSettings:
         assert shown["plugins.limiter.release"] == {"value": 50.0, "origin": "option --set limiter.release"}
         assert shown["plugins.vocal_remover.strength"] == {"value": 1.0, "origin": "network centre"}
         assert shown["plugins.vocal_remover.fallback"] == {"value": "mixture", "origin": "default"}
+        options = (*options, "--set", "limiter.preset=headroom")
+        shown = json.loads(run("config", "show", "--json", *options).out)
+        assert shown["plugins.limiter.ceiling"]["origin"] == "option --set limiter.preset"
+        assert shown["plugins.limiter.release"] == {"value": 50.0, "origin": "option --set limiter.release"}
         lines = run("config", "show", *options).out.splitlines()
         assert any(line.split() == ["live.prefill", "256", "preset", "low-latency.toml:5"] for line in lines)
 
