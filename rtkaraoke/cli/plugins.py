@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -13,6 +13,7 @@ from rtkaraoke.cli.options import OTHER, JsonFlag
 from rtkaraoke.errors import PluginError
 
 if TYPE_CHECKING:
+    from rtkaraoke.masks.protocol import MaskNetwork
     from rtkaraoke.plugins.protocol import Parameter as PluginParameter
     from rtkaraoke.plugins.protocol import Plugin
 
@@ -32,7 +33,7 @@ def plugins(name: str | None = None, *, test: TestFlag = False, json: JsonFlag =
     """List the plugins; describe the one called NAME, with its parameters and presets; or test it.
 
     Those of other packages are found under the entry point `rtkaraoke.plugins`. The exit code of a test is 1 when the
-    plugin breaks the contract.
+    plugin breaks the contract, and 2 when it hangs, crashes, or is not there.
 
     Parameters
     ----------
@@ -58,10 +59,21 @@ def _factory(name: str) -> "Callable[[], Plugin]":
 
     if name != VocalRemover.name:
         return partial(create_plugin, name)
+    return _vocal_remover
+
+
+def _vocal_remover() -> "Plugin":
+    from rtkaraoke.plugins.vocal_remover import VocalRemover
+
+    return VocalRemover(_default_network())
+
+
+@cache
+def _default_network() -> "MaskNetwork":
     from rtkaraoke.cli import build
     from rtkaraoke.config import load
 
-    return partial(VocalRemover, build.network(load().config))
+    return build.network(load().config)
 
 
 def _list(json: bool) -> None:
@@ -115,12 +127,11 @@ def _describe(plugin: "Plugin", json: bool) -> None:
 
 
 def _test(create: "Callable[[], Plugin]", json: bool) -> int:
-    from rtkaraoke.plugins.check import check_plugin
+    from rtkaraoke.plugins.hosting.checking import check_contained
 
-    create().close()  # a plugin that is not there is a mistake of the user, not of the plugin
     results = []
     console = stdout()
-    for result in check_plugin(create):
+    for result in check_contained(create):
         results.append(result)
         if not json:
             console.print("pass" if result.passed else "FAIL", style="green" if result.passed else "bold red", end="  ")

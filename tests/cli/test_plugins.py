@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rtkaraoke.plugins import check
+from rtkaraoke.plugins.hosting import checking
 from rtkaraoke.plugins.registry import plugin_names
 from tests.cli.conftest import Run
 
@@ -14,8 +15,10 @@ from tests.cli.conftest import Run
 def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with a good plugin, one that lets NaN through, and one that does not load."""
     (tmp_path / "rtk_elsewhere.py").write_text(
-        "from rtkaraoke.plugins.gain import Gain\n"
+        "import threading\nfrom rtkaraoke.plugins.gain import Gain\n"
         "class Fader(Gain):\n    '''Another level.'''\n    name = 'fader'\n"
+        "class Stuck(Gain):\n    name = 'stuck'\n"
+        "    def process(self, block, out):\n        threading.Event().wait()\n"
         "class Dirty(Gain):\n    name = 'dirty'\n"
         "    def process(self, block, out):\n        out[:] = block\n"
     )
@@ -24,6 +27,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rtk-elsewhere\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
         "[rtkaraoke.plugins]\nfader = rtk_elsewhere:Fader\ndirty = rtk_elsewhere:Dirty\ngone = rtk_elsewhere:Gone\n"
+        "stuck = rtk_elsewhere:Stuck\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -72,6 +76,16 @@ def test_a_test_says_pass_or_fail_for_each_check_and_fails_as_a_whole(run: Run, 
     assert bad.code == 1
     assert [line.split()[0] for line in bad.out.splitlines()] == ["pass", "FAIL", "pass"]
     assert "samples are NaN or Inf" in bad.out
+
+
+def test_a_test_of_a_plugin_that_hangs_ends_and_says_so(
+    run: Run, foreign: None, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "PATIENCE_S", 5.0)
+    answer = run("plugins", "stuck", "--test")
+    assert answer.code == 2
+    assert answer.out.split()[:2] == ["pass", "declaration"]
+    assert "the plugin hangs (check 'NaN and Inf')" in answer.err
 
 
 def test_a_test_answers_in_json(run: Run, quick: None) -> None:

@@ -122,10 +122,10 @@ class Hosted:
                 if kind == "failed":
                     return str(content)
         if self.process.exitcode is not None:
-            return _explain_exit(self.process.exitcode)
+            return explain_exit(self.process.exitcode)
         if not self.fault and not self.alive:
             self.process.join(POLITE_S)
-            return _explain_exit(self.process.exitcode)
+            return explain_exit(self.process.exitcode)
         return self.fault or self._find_hang(hang_s)
 
     def give_up(self, fault: str) -> None:
@@ -176,18 +176,19 @@ class Hosted:
                     return content
                 raise PluginError(str(content))
             self.process.join(POLITE_S)
-            raise PluginError(_explain_exit(self.process.exitcode))
+            raise PluginError(explain_exit(self.process.exitcode))
         except (EOFError, OSError):
             self.process.join(POLITE_S)
             exitcode = self.process.exitcode
             self.close()
-            raise PluginError(_explain_exit(exitcode)) from None
+            raise PluginError(explain_exit(exitcode)) from None
         except BaseException:
             self.close()
             raise
 
 
-def _explain_exit(exitcode: int | None) -> str:
+def explain_exit(exitcode: int | None) -> str:
+    """What an exit code (None: not there yet) says of a process that has let go of its connection, in words."""
     if exitcode is not None and exitcode < 0:
         return f"its process was ended by signal {-exitcode}"
     if exitcode is None:
