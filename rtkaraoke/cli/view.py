@@ -254,7 +254,8 @@ def _step_text(status: "LiveStatus") -> Text:
 
 def _lost(status: "LiveStatus") -> Text:
     events = sum(n for name, n in status.xruns.items() if name not in ("lost_input", "silent_output"))
-    counts = [*((name, status.hops.get(name, 0)) for name in COUNTERS), ("xruns", events)]
+    contained = [(name.replace(".late", " late"), n) for name, n in status.hops.items() if n and name.endswith(".late")]
+    counts = [*((name, status.hops.get(name, 0)) for name in COUNTERS), *contained, ("xruns", events)]
     text = Text()
     for name, count in counts:
         text.append(f"{name} {count}", style="bold yellow" if count else "dim").append("  ")

@@ -37,7 +37,8 @@ class Reporter:
         parameters: dict[str, float] = {}
         voice: dict[str, float] = {}
         for name, plugin in engine.plugins.items():
-            hops |= getattr(plugin, "counters", {})
+            bus = name.removesuffix(plugin.name)  # two microphones may have the same plugin
+            hops |= {bus + each: count for each, count in getattr(plugin, "counters", {}).items()}
             if times := getattr(plugin, "step_times", None):
                 step_ms |= times.percentiles_ms()
             if read_voice := getattr(plugin, "read_voice", None):

@@ -67,7 +67,9 @@ class LiveStatus:
 
     Levels in dB per channel since the last status; ``latency_terms`` in samples by name; ``load`` is the share of
     a hop's duration for which the worker was at work (1 = all of it), as p50, p99, p99.9 and max, ``step_ms`` the
-    network's time per hop.
+    network's time per hop. ``hops`` has what became of the hops since the start and, with the plugin's name before it
+    (``mic1.chorus.late``), of the blocks that were exchanged with a plugin in a process of its own: ``late`` answers,
+    ``skipped`` blocks that it never saw, ``dry`` blocks that were heard without it.
 
     ``latency_terms`` are those of the music; ``mic_latency`` is the whole way from a microphone to the output in
     samples, None without microphones. ``buses`` has ``peak_db`` and ``rms_db`` of each bus as it is mixed, of each

@@ -88,6 +88,14 @@ def test_one_line_says_the_same() -> None:
     assert "in silent" in plain_line(replace(STATUS, input_peak_db=(-90.0,)), FRAME)
 
 
+def test_late_blocks_of_contained_plugins_are_shown_where_there_are_some() -> None:
+    status = replace(STATUS, hops={**STATUS.hops, "chorus.late": 0, "mic1.phaser.late": 7, "mic1.phaser.dry": 90})
+    assert "late 3  held 2  fallback 0  mic1.phaser late 7  xruns 5" in plain_line(status, FRAME)
+    lines = drawn(status)
+    assert max(map(len, lines)) <= 80
+    assert "mic1.phaserlate7" in "".join(lines).replace(" ", "")
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (3_600, "1:00:00"), (-1, "0:00")])
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text

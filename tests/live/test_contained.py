@@ -7,13 +7,20 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rtkaraoke.buses import Mic
+from rtkaraoke.engine import Engine
 from rtkaraoke.live.process import LiveSession
+from rtkaraoke.live.reporting import Reporter
 from rtkaraoke.live.settings import LiveSettings
+from rtkaraoke.plugins.gain import Gain
+from rtkaraoke.plugins.hosting.external import External
 from tests.support import unruly
+from tests.support.fake_live import FakeLive
 from tests.support.ticking import TickingBackend
-from tests.support.unruly import TROUBLES
+from tests.support.unruly import TROUBLES, Unruly
 
 # A second is queued, so that a busy machine gives no gaps of its own.
 SETTINGS = LiveSettings(prefill=44_100, block=1024, realtime=False, fade_in_ms=0.0)
@@ -103,6 +110,29 @@ def test_a_plugin_that_was_killed_is_started_again(run):
     assert len(live.children) == 2
     live.session.stop()
     assert not any(alive(pid) for pid in live.children)
+
+
+def test_late_answers_are_told_and_counted(run):
+    live = run(hang_s=0.05)
+    until(lambda: live.sounds(WET_DB))
+    live.session.set("unruly", "trouble", TROUBLES.index("hang"))
+    until(lambda: live.told("unruly: its answers come late"))
+    until(lambda: live.session.status().hops["unruly.late"] > 0)
+    until(lambda: live.session.status().hops["unruly.skipped"] > 0)
+    until(lambda: live.sounds(DRY_DB))
+    live.session.set("unruly", "trouble", 0)
+    until(lambda: live.sounds(WET_DB))
+    assert live.session.error is None
+
+
+def test_late_answers_are_counted_for_each_microphone():
+    plugins = [External(Unruly) for _ in range(2)]
+    mics = [Mic(f"mic{number}", [plugin], max_latency=128) for number, plugin in enumerate(plugins, 1)]
+    with Engine([Gain()], mics=mics) as engine:
+        live = FakeLive(engine, np.zeros((1000, 4), np.float32), mic_in=(3, 4))
+        plugins[0].n_late, plugins[1].n_late = 1, 2
+        status = Reporter(live.host, live.settings, realtime=False).status("running", None)
+    assert (status.hops["mic1.unruly.late"], status.hops["mic2.unruly.late"]) == (1, 2)
 
 
 @pytest.mark.parametrize("trouble", ["none", "hang"])

@@ -92,9 +92,9 @@ def nothing():
     return 42
 
 
-def engine(restarts: int = 0, pid_file: str = ""):
+def engine(restarts: int = 0, pid_file: str = "", hang_s: float = 1.0):
     """An engine of one unruly plugin in a process of its own."""
     from rtkaraoke.engine import Engine
     from rtkaraoke.plugins.hosting.external import External
 
-    return Engine([External(partial(Unruly, 0, 1.0, pid_file), restarts=restarts)])
+    return Engine([External(partial(Unruly, 0, hang_s, pid_file), restarts=restarts)])

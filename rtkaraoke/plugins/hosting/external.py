@@ -13,6 +13,7 @@ again a few times. A file waits for every answer, and a render that lost its eff
 failure is an error.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -29,6 +30,11 @@ from rtkaraoke.plugins.protocol import Block, Parameter, Parameters, Plugin
 
 BLOCK = 128  #: samples; the latency that containment costs
 SHORTEST_WAIT_NS = 2_000_000  #: where a block is shorter: waits are whole milliseconds
+BURST_S = 10.0  #: late answers that are no further apart are told of once
+LATE = (
+    "its answers come late. Its input passes until they are in time again; where this goes on, other programs take too "
+    "much of the machine, or the plugin does"
+)
 LOUDEST = 1000.0  #: a peak above +60 dB is no sound any more
 BYPASS = Parameter("bypass", "", 0, 1, 0, "the input, delayed", ("off", "on"))
 
@@ -93,6 +99,7 @@ class External(Parameters):
         self._submitted = self._forget = False
         self._wet = True
         self.n_late = self.n_skipped = self.n_dry = 0
+        self._n_told, self._late_s = 0, -math.inf  # of news()
 
     @property
     def latency(self) -> int:
@@ -117,6 +124,15 @@ class External(Parameters):
             f"{self.name}.skipped": self.n_skipped,
             f"{self.name}.dry": self.n_dry,
         }
+
+    def news(self) -> list[str]:
+        """That answers come late, once for each burst of them; for a thread that is not in a hurry."""
+        n_lost, now_s = self.n_late + self.n_skipped, time.monotonic()
+        late, self._n_told = n_lost > self._n_told, n_lost  # fewer than before were counted since a reset
+        if not late:
+            return []
+        begins, self._late_s = now_s - self._late_s > BURST_S, now_s
+        return [f"{self.name}: {LATE}"] if begins else []
 
     def set(self, name: str, value: float) -> None:
         """See :class:`~rtkaraoke.plugins.protocol.Plugin`. It holds from the next exchanged block on."""

@@ -19,7 +19,7 @@ from rtkaraoke.errors import PluginError
 from rtkaraoke.live import priority
 from rtkaraoke.masks.runner import NO_DEADLINE
 from rtkaraoke.plugins.gain import Gain
-from rtkaraoke.plugins.hosting import keeper
+from rtkaraoke.plugins.hosting import external, keeper
 from rtkaraoke.plugins.hosting.external import BLOCK, External
 from rtkaraoke.plugins.protocol import DeadlineAware, Plugin
 from tests.support import unruly
@@ -293,12 +293,25 @@ def test_live_late_answers_are_done_without_and_the_plugin_comes_back(contained)
     late = np.concatenate(list(play(5, 0)))
     assert plugin.counters["unruly.late"] >= 1
     assert plugin.counters["unruly.skipped"] >= 1
+    (told,) = plugin.news()
+    assert told.startswith("unruly: its answers come late. ")
     assert late[-1] == 1.0
     assert np.abs(np.diff(late)).max() <= 0.5 / BLOCK + 1e-6
     plugin.set("trouble", 0)
     until(lambda: list(play(20, patient_ns))[-1][-1] == 0.5)
     assert plugin.error is None
     assert plugin.notes == []
+
+
+def test_late_answers_are_told_once_for_each_burst(contained, monkeypatch):
+    plugin = contained()
+    assert plugin.news() == []
+    told = []
+    for burst_s, n_late in ((1e9, 3), (1e9, 4), (1e9, 4), (0.0, 6), (1e9, 8), (1e9, 0), (0.0, 1)):
+        monkeypatch.setattr(external, "BURST_S", burst_s)
+        plugin.n_late = n_late
+        told.append(len(plugin.news()))
+    assert told == [1, 0, 0, 1, 0, 0, 1]
 
 
 def test_live_a_plugin_that_failed_is_started_again_a_few_times(contained, monkeypatch):
