@@ -42,7 +42,8 @@ class LiveSettings:
         The first samples rise from silence over this time.
     record : Path or None
         What the engine is fed goes to this file, raw interleaved float32, from sample 0; the log of the decisions
-        goes beside it with the suffix ``.decisions``.
+        goes beside it with the suffix ``.decisions``. Both repeat a run whose parameters were not moved, unless a
+        source knew the voice (:class:`~rtkaraoke.plugins.protocol.VoiceTaker`), which is in neither.
     """
 
     input: DeviceName = None
