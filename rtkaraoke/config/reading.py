@@ -1,21 +1,4 @@
-"""Settings: frozen dataclasses, filled from a preset (TOML) and from options, with the origin of every value.
-
-A preset holds any part of::
-
-    description = "one line for `rtkaraoke presets`"
-    [model]                   # which network decides what is voice, and what computes it
-    [engine]                  # the chains of plugins
-    [mics.mic1]               # a microphone: its channels and its chain; a table for each
-    [sends.reverb]            # an effect that music and microphones are sent to
-    [outputs.headphones]      # further output channels with a mix of their own
-    [plugins.vocal_remover]   # parameters of a plugin, by its own names; so for every other plugin
-    [plugins.mic1]            # the strip of a bus (level, pan, send_reverb); so for every bus and output
-    [plugins.mic1.gate]       # a plugin on that bus; `preset = "vocal"` stands for the plugin's preset of that name
-    [live]                    # sound cards, blocks, the latency budget
-
-What it leaves out keeps its default; an option of the command line overrides both. A mistake is a
-:class:`~rtkaraoke.errors.ConfigError` that names file, line and key.
-"""
+"""From a preset's text and the options to what holds, and what is wrong with either, by file, line and key."""
 
 import difflib
 import json
@@ -24,113 +7,14 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Interval, Len, MinLen, Predicate
-
+from rtkaraoke.config.tables import Config
 from rtkaraoke.errors import ConfigError
-from rtkaraoke.geometry import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 Key = tuple[str, ...]  #: ("live", "block") is `block` in the table [live]
 Tables = Mapping[str, Any]
-SampleRate = Annotated[int, Interval(ge=MIN_SAMPLE_RATE, le=MAX_SAMPLE_RATE)]
-Channels = Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)]
-BusName = Annotated[str, Predicate(str.isidentifier)]
-Value = float | str
-_STRICT = {"extra": "forbid"}
 _OPTION = "option "
-
-
-@dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """Which network, and what computes it."""
-
-    __pydantic_config__ = _STRICT
-
-    name: str = "live"  #: a shipped network (`rtkaraoke models`), "centre", or a file
-    provider: Literal["auto", "cpu", "cuda"] = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """The chains, by plugin name. ``music`` runs first, ``master`` on the sum of all buses."""
-
-    __pydantic_config__ = _STRICT
-
-    music: tuple[str, ...] = ("vocal_remover",)
-    master: tuple[str, ...] = ("limiter",)
-    duck: bool = True  #: the guide vocal falls while a microphone is sung into; where there are both
-
-
-ChannelPair = Annotated[tuple[Annotated[int, Ge(1)], ...], Len(1, 2)]
-
-
-@dataclass(frozen=True, slots=True)
-class MicConfig:
-    """A microphone: its input channels and its chain."""
-
-    __pydantic_config__ = _STRICT
-
-    channels: ChannelPair  #: of the card, counted from 1: one, or two for stereo
-    chain: tuple[str, ...] = ()
-    max_latency: Annotated[int, Interval(ge=0, le=8192)] = 0  #: samples that its chain may add to what the singer hears
-
-
-@dataclass(frozen=True, slots=True)
-class SendConfig:
-    """An effect bus."""
-
-    __pydantic_config__ = _STRICT
-
-    chain: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OutputConfig:
-    """Further outputs, such as headphones."""
-
-    __pydantic_config__ = _STRICT
-
-    channels: ChannelPair
-    chain: tuple[str, ...] = ("limiter",)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveConfig:
-    """Sound cards and time, as :class:`rtkaraoke.live.settings.LiveSettings` explains them."""
-
-    __pydantic_config__ = _STRICT
-
-    input: str | int | None = None
-    output: str | int | None = None
-    channels_in: Channels = (1, 2)
-    channels_out: Channels = (1, 2)
-    voice_out: tuple[Annotated[int, Ge(1)], ...] = ()
-    sample_rate: SampleRate | None = None
-    block: Annotated[int, Interval(ge=16, le=8192)] = 128
-    prefill: Annotated[int, Interval(ge=16, le=65536)] = 512
-    prefill_without_realtime: Annotated[int, Interval(ge=16, le=65536)] = 2048
-    realtime: bool = True
-    latency_budget_ms: Annotated[float, Gt(0)] | None = None
-    two_clocks: bool | None = None
-    fade_in_ms: Annotated[float, Interval(ge=0, le=10_000)] = 50.0
-    reconnect: bool = False  #: wait for a sound card that went away, and go on
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Everything that a preset can say."""
-
-    __pydantic_config__ = _STRICT
-
-    description: str = ""
-    model: ModelConfig = field(default_factory=ModelConfig)
-    engine: EngineConfig = field(default_factory=EngineConfig)
-    mics: dict[BusName, MicConfig] = field(default_factory=dict)
-    sends: dict[BusName, SendConfig] = field(default_factory=dict)
-    outputs: dict[BusName, OutputConfig] = field(default_factory=dict)
-    plugins: dict[str, dict[str, Value | dict[str, Value]]] = field(default_factory=dict)
-    live: LiveConfig = field(default_factory=LiveConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +43,7 @@ class Effective:
 
 def preset_files() -> dict[str, Path]:
     """The shipped presets: name -> file. Installed, they lie in the package; in the repository, beside it."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "configs", package.parent / "configs"):
         files = sorted(folder.glob("*.toml"))
         if files:
