@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtkaraoke.errors import ContractError, PluginError
+from rtkaraoke.errors import ContractError
+from rtkaraoke.plugins.declaration import check_declaration
 from rtkaraoke.plugins.harness import MAX_BLOCK, RATE, TIMED_BLOCK, Change, Create, noise, prepared, run, time_blocks
-from rtkaraoke.plugins.protocol import Parameter, Plugin, presets_of
+from rtkaraoke.plugins.protocol import Plugin, presets_of
 
 SAMPLE_RATES = (16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000)
 PARTITIONS = (
@@ -49,49 +50,6 @@ def check_plugin(create: Create, names: Iterable[str] | None = None) -> Iterator
             yield CheckResult(name, False, str(broken))
         except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a finding
             yield CheckResult(name, False, f"{type(error).__name__}: {error}")
-
-
-def check_declaration(create: Create) -> str:
-    """Parameters and presets say what they are, and what is out of range is refused."""
-    plugin = create()
-    for name, parameter in plugin.parameters.items():
-        _check_parameter(plugin, name, parameter)
-    _refuses(plugin, "no such parameter", 0.0)
-    for preset, values in presets_of(plugin).items():
-        for name, value in values.items():
-            if name not in plugin.parameters:
-                raise ContractError(
-                    f"preset {preset!r} names {name!r}: there are {', '.join(plugin.parameters) or 'none'}"
-                )
-            plugin.parameters[name].check(value)
-    plugin.close()
-    return f"{len(plugin.parameters)} parameters, {len(presets_of(plugin))} presets"
-
-
-def _check_parameter(plugin: Plugin, name: str, parameter: Parameter) -> None:
-    low, high = parameter.minimum, parameter.maximum
-    if name != parameter.name:
-        raise ContractError(f"{name!r} leads to a parameter named {parameter.name!r}")
-    if not (np.isfinite([low, high]).all() and low < high and low <= parameter.default <= high):
-        raise ContractError(f"{name}: {low:g} to {high:g} with the default {parameter.default:g} is no range")
-    if parameter.choices and (low, high) != (0, len(parameter.choices) - 1):
-        raise ContractError(f"{name}: {len(parameter.choices)} choices, but a range from {low:g} to {high:g}")
-    if plugin.get(name) != parameter.default:
-        raise ContractError(f"{name} starts at {plugin.get(name):g}, declared is {parameter.default:g}")
-    for value in (low, high, parameter.default):
-        plugin.set(name, value)
-        if plugin.get(name) != value:
-            raise ContractError(f"{name} set to {value:g} says {plugin.get(name):g}")
-    for value in (low - 1, high + 1, float("nan")):
-        _refuses(plugin, name, value)
-
-
-def _refuses(plugin: Plugin, name: str, value: float) -> None:
-    try:
-        plugin.set(name, value)
-    except PluginError:
-        return
-    raise ContractError(f"set({name!r}, {value:g}) is taken: wanted a PluginError")
 
 
 def check_partition(create: Create) -> str:

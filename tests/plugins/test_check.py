@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rtkaraoke.plugins import check
+from rtkaraoke.plugins.declaration import check_declaration
 from rtkaraoke.plugins.gain import Gain
 from rtkaraoke.plugins.harness import run
 from rtkaraoke.plugins.protocol import Block, Parameter, Parameters, Plugin
@@ -207,7 +208,7 @@ def test_a_plugin_without_parameters_or_presets_is_one(monkeypatch: pytest.Monke
         def __init__(self) -> None:
             self._declared, self._values = {}, {}
 
-    assert check.check_declaration(Bare) == "0 parameters, 0 presets"
+    assert check_declaration(Bare) == "0 parameters, 0 presets"
     assert check.check_clicks(Bare) == "nothing to move"
 
 
