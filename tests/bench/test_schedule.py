@@ -36,8 +36,8 @@ def test_every_combination_is_measured_and_named(monkeypatch: pytest.MonkeyPatch
     report = schedule(1.0, ["idle", "cpu"], n_hogs=0, progress=lambda *at: seen.append(at))
     names = [f"{load}, {wanted}, {place}" for load in ("idle", "cpu") for wanted in PRIORITIES for place in PLACES]
     assert [name for _, _, name in seen] == names
-    (table,) = report.tables
-    assert len(table.rows) == len(names)
+    assert [table.key for table in report.tables] == ["schedule", "choices", "prefill"]
+    assert len(report.tables[0].rows) == len(names)
     assert len(report.charts) == 2
     assert {name for name in report.figures if name.startswith("schedule.cpu") and name.endswith("max_ms")} == {
         f"schedule.cpu.{wanted}.{place}.max_ms"
@@ -51,7 +51,8 @@ def test_without_permission_only_normal_priority_is_measured_and_it_says_why(mon
     report = schedule(0.1, ["idle"])
     assert all(row[3] > 0 for row in report.tables[0].rows)
     assert not any(".fifo." in name for name in report.figures)
-    assert "not allowed" in report.notes[0]
+    assert "not allowed" in report.notes[-1]
+    assert report.tables[1].rows[0][2] is None  # nothing is known of the real-time priority
 
 
 def test_an_unknown_load_is_refused() -> None:
