@@ -83,7 +83,7 @@ def measure(
             progress(next(passes), 4)
 
     hop_ms = 1e3 * network.info.geometry.at_rate(sample_rate).hop_s
-    with _no_garbage_collection():
+    with no_garbage_collection():
         stages = _measure_stages(network, sample_rate, n_hops)
         advance()
         whole = {}
@@ -99,7 +99,7 @@ def clock_reading_ns() -> float:
     """What one reading by the stopwatch, of both clocks before and after, takes: the least of several means."""
     means = []
     for _ in range(10):
-        watch = _Stopwatch(1000 - N_WARM_UP)
+        watch = Stopwatch(1000 - N_WARM_UP)
         started = time.perf_counter_ns()
         for _ in range(1000):
             watch.run(_nothing)
@@ -133,20 +133,22 @@ def noise(n_channels: int, n_samples: int) -> NDArray[np.float32]:
     return signal
 
 
-class _Stopwatch:
-    """Wall and CPU time of one stage, hop by hop."""
+class Stopwatch:
+    """Wall and CPU time of one stage in ``N_WARM_UP + n_hops`` hops; the first :data:`N_WARM_UP` do not count."""
 
     def __init__(self, n_hops: int) -> None:
         self._times = np.zeros((2, N_WARM_UP + n_hops), np.int64)
         self._hop = 0
 
     def run(self, stage: Callable[[], object]) -> None:
+        """Time one call of ``stage``."""
         wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
         stage()
         self._times[:, self._hop] = time.perf_counter_ns() - wall, time.thread_time_ns() - cpu
         self._hop += 1
 
     def timing(self, scale: float = 1.0) -> Timing:
+        """Every hop's, times ``scale``."""
         wall, cpu = self._times[:, N_WARM_UP:] * 1e-6 * scale
         return Timing(wall, cpu)
 
@@ -205,7 +207,7 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
         "inference": lambda: model.step(levelled, mask),
         "mask + inverse FFT": synthesise,
     }
-    watches = {name: _Stopwatch(n_hops) for name in stages}
+    watches = {name: Stopwatch(n_hops) for name in stages}
     try:
         for number in range(N_WARM_UP + n_hops):
             start = number % 64 * hop
@@ -248,7 +250,7 @@ def _feed(network: MaskNetwork, sample_rate: int, block: int) -> Iterator[_Feed]
 
 
 def _measure_whole(network: MaskNetwork, sample_rate: int, n_hops: int, block: int, paced: bool) -> Timing:
-    watch, hop = _Stopwatch(n_hops), network.info.geometry.at_rate(sample_rate).hop
+    watch, hop = Stopwatch(n_hops), network.info.geometry.at_rate(sample_rate).hop
     with _feed(network, sample_rate, block) as feed:
         duration_s = feed.n_samples / sample_rate
         started = time.perf_counter()
@@ -272,7 +274,7 @@ def _measure_loop(network: MaskNetwork, sample_rate: int, n_hops: int, block: in
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """As while live."""
     gc.collect()
     gc.disable()

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from rtkaraoke.bench import rooms
 from rtkaraoke.bench.histogram import bins
 from rtkaraoke.bench.hop import BACK_TO_BACK, PACED, HopTimings, Timing, measure, one_core
 from rtkaraoke.bench.report import Cell, Figure, Histogram, Report, Stack, Table
 from rtkaraoke.bench.statistics import mean, quantile, share
 from rtkaraoke.errors import ProviderError, RtkaraokeError
 from rtkaraoke.masks.models import load_model
+from rtkaraoke.masks.onnx import Network
 
 LOAD_COLUMNS = {
     "network": "",
@@ -103,6 +105,7 @@ def hop_report(
     blocks: Sequence[int] = (0,),
     n_hops: int = 10_000,
     progress: Callable[[int, int, str], None] | None = None,
+    streams: Sequence[int] = (),
 ) -> Report:
     """Measure every combination on one core.
 
@@ -119,6 +122,8 @@ def hop_report(
         Of each.
     progress : callable, optional
         Gets passes done, passes in all, and a name.
+    streams : sequence of int
+        Numbers of rooms that one run of the network serves, for how many a core or a card carries.
 
     Raises
     ------
@@ -126,39 +131,55 @@ def hop_report(
         When nothing can be measured.
     """
     cases: list[Case] = []
+    served: list[rooms.RoomTimings] = []
     notes: list[str] = []
     wanted = [(model, provider) for model in models for provider in (providers[:1] if model == "centre" else providers)]
-    n_passes = 4 * len(wanted) * len(rates) * len(blocks)
-    done = 0
+    of_each = len(rates) * (4 * len(blocks) + len(streams))
+    n_passes, done, name = of_each * len(wanted), 0, ""
+
+    def advance(*passes: int) -> None:
+        nonlocal done
+        done += bool(passes)
+        if progress is not None:
+            progress(done, n_passes, name)
+
     with one_core():
         for model, provider in wanted:
             try:
                 network = load_model(model, provider)
             except ProviderError as error:
                 notes.append(f"{model} on {provider}: not measured: {error}")
-                done += 4 * len(rates) * len(blocks)
+                done += of_each
                 continue
             # Files that are compared often say the same of themselves.
             name = Path(model).stem if model.endswith(".onnx") else network.info.name
+            shared = network if isinstance(network, Network) else None  # the centre mask has no runs to share
+            n_said = len(shared.notes) if shared else 0
+            advance()
             for rate, block in product(rates, blocks):
-
-                def advance(passes: int, _of: int, start: int = done, name: str = name) -> None:
-                    if progress is not None:
-                        progress(start + passes, n_passes, name)
-
-                advance(0, 4)
-                timings = measure(network, rate, n_hops, block, advance)
-                cases.append(Case(name, provider, rate, timings))
-                done += 4
+                cases.append(Case(name, provider, rate, measure(network, rate, n_hops, block, advance)))
+            for rate, n_streams in product(rates, streams):
+                if shared:
+                    served.append(rooms.measure(shared, n_streams, n_hops, rate, name))
+                advance(1)
+            if shared:  # a card that failed and left its work to the CPU says so here
+                notes += [f"{name} on {provider}: {line}" for line in shared.notes[n_said:]]
     if not cases:
         raise RtkaraokeError("nothing was measured. " + " ".join(notes))
-    return _assemble(cases, n_hops, notes, rates[0])
+    return _assemble(cases, n_hops, notes, rates[0], served)
 
 
-def _assemble(cases: Sequence[Case], n_hops: int, notes: list[str], first_rate: int) -> Report:
+def _assemble(
+    cases: Sequence[Case],
+    n_hops: int,
+    notes: list[str],
+    first_rate: int,
+    served: Sequence[rooms.RoomTimings] = (),
+) -> Report:
     figures: dict[str, Figure] = {}
     for case in cases:
         figures |= _figures(case)
+    figures |= rooms.figures(served)
     first = [case for case in cases if case.sample_rate == first_rate and case.timings.block == cases[0].timings.block]
     return Report(
         "hop",
@@ -176,6 +197,7 @@ def _assemble(cases: Sequence[Case], n_hops: int, notes: list[str], first_rate: 
                 "The stages run back to back, one after the other; the whole hop is `Engine.process`.",
             ),
             Table("check", "The same work, timed independently", CHECK_COLUMNS, [_check(c) for c in cases], CHECK_NOTE),
+            *([rooms.table("streams", "Streams in one run of the network", served)] if served else []),
         ],
         [
             Histogram(
@@ -190,8 +212,9 @@ def _assemble(cases: Sequence[Case], n_hops: int, notes: list[str], first_rate: 
                 "ms",
                 {c.label: {name: float(t.cpu_ms.mean()) for name, t in c.timings.stages.items()} for c in cases},
             ),
+            *rooms.charts(served),
         ],
-        notes,
+        notes + rooms.notes(served),
     )
 
 

@@ -10,6 +10,7 @@ from rtkaraoke.bench.index_signal import Accounts, encode
 from rtkaraoke.bench.loopback import loopback_report
 from rtkaraoke.bench.quality import quality_report
 from rtkaraoke.bench.report import Report
+from rtkaraoke.bench.rooms import RoomTimings
 from rtkaraoke.bench.smallest import Trial, devices_report
 from rtkaraoke.bench.soak import Second, Soak
 from rtkaraoke.bench.soak_report import soak_report
@@ -45,7 +46,8 @@ def hop(seed: int = 0, scale: float = 1.0) -> Report:
     stages = {name: timing(0.2) for name in ("copy, mix, limit, meter", "window + FFT", "inference")}
     whole = {BACK_TO_BACK: timing(1.0), PACED: timing(1.2)}
     cases = [Case(NASTY, "cpu", rate, HopTimings(5.8, 0, stages, whole, 1.0, 1e-3)) for rate in (44_100, 48_000)]
-    return _assemble(cases, 5000, ["a *note* with `code`"], 44_100)
+    served = [RoomTimings(NASTY, "cpu", 44_100, n, 5.8, timing(0.3 * n), timing(0.4 * n)) for n in (1, 4)]
+    return _assemble(cases, 5000, ["a *note* with `code`"], 44_100, served)
 
 
 def soak() -> Report:
