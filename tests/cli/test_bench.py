@@ -36,6 +36,7 @@ def test_two_reports_are_compared(run: Run, tmp_path: Path) -> None:
         (("hop", "--hops", 3), "at least 20 hops"),
         (("hop", "--block", 0), "1 to 65536 samples"),
         (("hop", "--model", "nosuch"), "nosuch"),
+        (("hop", "--streams", 0), "--streams (0,): wanted 1 to 4096"),
         (("schedule", "--load", "rain"), "there are idle, cpu, memory, disk"),
         (("schedule", "--seconds", -1), "wanted 0.1 to 3600 s"),
         (("soak", "--seconds", 0), "wanted 1 to 1000000 s"),
