@@ -1,7 +1,7 @@
 """Time of one hop by stage, sample rate and provider.
 
     python benchmarks/hop.py [--hops 10000] [--models live centre] [--providers cpu cuda]
-                             [--rates 44100 ...] [--blocks 64 ...] [--streams 1 8 ...] [--name hop]
+                             [--rates 44100 ...] [--blocks 64 ...] [--streams 1 8 ...] [--without-graphs] [--name hop]
 
 Pinned to one core. The same as ``rtkaraoke bench hop``, kept in ``results/NAME.json``.
 """
@@ -22,10 +22,17 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
     parser.add_argument("--blocks", nargs="+", type=int, default=[0], help="0 is a hop")
     parser.add_argument("--streams", nargs="+", type=int, default=[], help="rooms that one run of the network serves")
+    parser.add_argument("--without-graphs", action="store_true", help="on a card: launch node by node")
     parser.add_argument("--name", default="hop", help="of the result file")
     options = parser.parse_args()
     report = hop_report(
-        options.models, options.providers, options.rates, options.blocks, options.hops, streams=options.streams
+        options.models,
+        options.providers,
+        options.rates,
+        options.blocks,
+        options.hops,
+        streams=options.streams,
+        graphs=not options.without_graphs,
     )
     for note in report.notes:
         print(note)

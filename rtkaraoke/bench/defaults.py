@@ -44,12 +44,14 @@ PREFILL_COLUMNS = {
     "max ms": ".2f",
     "prefill for all": "",
     "default": "",
+    "lasts for ms": ".1f",
     "covers": "",
 }
 PREFILL_NOTE = (
     "The worker in a process of its own. *Prefill*: the smallest of "
     f"{', '.join(map(str, CANDIDATES))} samples at 44.1 kHz that lasts for a poll of {1e3 * POLL_S:g} ms, the late "
-    f"wake-up, and one period of {SETTINGS.block} samples for the work; a dash: none of them does."
+    f"wake-up, and one period of {SETTINGS.block} samples for the work; a dash: none "
+    "of them does. *Lasts for*: how late a wake-up the default of the program leaves room for."
 )
 
 
@@ -144,6 +146,7 @@ def prefill_table(found: Sequence[Need]) -> Table:
             need.max_ms,
             need.for_all,
             need.default,
+            covered_ms(need.default),
             need.covered,
         ]
         for need in found

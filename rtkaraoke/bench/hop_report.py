@@ -106,6 +106,7 @@ def hop_report(
     n_hops: int = 10_000,
     progress: Callable[[int, int, str], None] | None = None,
     streams: Sequence[int] = (),
+    graphs: bool = True,
 ) -> Report:
     """Measure every combination on one core.
 
@@ -124,6 +125,8 @@ def hop_report(
         Gets passes done, passes in all, and a name.
     streams : sequence of int
         Numbers of rooms that one run of the network serves, for how many a core or a card carries.
+    graphs : bool
+        As :func:`rtkaraoke.load_model` takes it; without, the report's parameters say so.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def hop_report(
     with one_core():
         for model, provider in wanted:
             try:
-                network = load_model(model, provider)
+                network = load_model(model, provider, graphs)
             except ProviderError as error:
                 notes.append(f"{model} on {provider}: not measured: {error}")
                 done += of_each
@@ -166,7 +169,10 @@ def hop_report(
                 notes += [f"{name} on {provider}: {line}" for line in shared.notes[n_said:]]
     if not cases:
         raise RtkaraokeError("nothing was measured. " + " ".join(notes))
-    return _assemble(cases, n_hops, notes, rates[0], served)
+    report = _assemble(cases, n_hops, notes, rates[0], served)
+    if not graphs:
+        report.parameters["cuda_graphs"] = False
+    return report
 
 
 def _assemble(

@@ -122,7 +122,8 @@ def check_realtime() -> Iterator[Finding]:
     from rtkaraoke.live.priority import WAY_OUT, realtime_allowed
 
     if realtime_allowed():
-        yield Finding("ok", "real time", "threads may run at real-time priority")
+        detail = "threads may run at real-time priority; `rtkaraoke bench schedule` says how late they wake"
+        yield Finding("ok", "real time", detail)
     else:
         way_out = WAY_OUT.get(sys.platform, "")
         yield Finding("warn", "real time", f"not allowed, so more sound is queued and comes later. {way_out}")

@@ -1,7 +1,7 @@
 """Real-time priority for the threads that must not wait, where the system lets us.
 
-Measured (docs/realtime.md): with two busy processes beside it the worker lost 109 312 samples in 10 s at normal
-priority and none at SCHED_FIFO 3. JACK's clients run at 5, so everything here stays below.
+How late the worker wakes at either priority is measured in docs/realtime.md. JACK's clients run at 5, so everything
+here stays below.
 
 The threads of one Python process share one lock. A thread of normal priority that is put aside by a busy process
 while it holds that lock keeps the worker waiting, whatever the worker's priority. So every thread of the engine

@@ -8,7 +8,7 @@ from rtkaraoke.masks.protocol import MaskNetwork
 DEFAULT_MODEL = "live"
 
 
-def load_model(name: str | Path = DEFAULT_MODEL, provider: str = "auto") -> MaskNetwork:
+def load_model(name: str | Path = DEFAULT_MODEL, provider: str = "auto", graphs: bool = True) -> MaskNetwork:
     """Load and check a mask network.
 
     Parameters
@@ -17,6 +17,8 @@ def load_model(name: str | Path = DEFAULT_MODEL, provider: str = "auto") -> Mask
         The name of a shipped network, ``centre`` for the classical mask, or the path of an ONNX file.
     provider : str
         ``auto`` (the quicker by measured p99), ``cpu`` or ``cuda``; the classical mask takes no notice.
+    graphs : bool
+        Whether a card may replay a step as a CUDA graph, which spares it launching node by node.
 
     Raises
     ------
@@ -29,4 +31,4 @@ def load_model(name: str | Path = DEFAULT_MODEL, provider: str = "auto") -> Mask
         return CentreNetwork()
     from rtkaraoke.masks.onnx import load_model as load_onnx  # ONNX Runtime only when it is needed
 
-    return load_onnx(name, provider)
+    return load_onnx(name, provider, graphs)

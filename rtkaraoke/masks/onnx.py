@@ -33,7 +33,7 @@ def shipped_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
-def load_model(name: str | Path, provider: str = "auto") -> "Network":
+def load_model(name: str | Path, provider: str = "auto", graphs: bool = True) -> "Network":
     """Load and check a network.
 
     Parameters
@@ -42,6 +42,8 @@ def load_model(name: str | Path, provider: str = "auto") -> "Network":
         A shipped network's name, or the path of an ONNX file.
     provider : str
         ``"cpu"``, ``"cuda"``, or ``"auto"``: whichever has the lower 99th percentile of a step.
+    graphs : bool
+        Whether a card may replay a step as a CUDA graph; without, it is launched node by node.
 
     Raises
     ------
@@ -64,8 +66,8 @@ def load_model(name: str | Path, provider: str = "auto") -> "Network":
             f"network {info.name!r} was trained on non-commercial data ({info.training_data}): "
             f"not for commercial use; for that {free}"
         )
-    cuda = None if provider == "cpu" else _choose_cuda(path, signature, cpu, provider == "cuda", notes)
-    return Network(path, info, signature, cpu, cuda, notes)
+    cuda = None if provider == "cpu" else _choose_cuda(path, signature, cpu, provider == "cuda", graphs, notes)
+    return Network(path, info, signature, cpu, cuda, notes, graphs)
 
 
 class Network:
@@ -91,6 +93,7 @@ class Network:
         cpu: OpenedSession,
         cuda: OpenedSession | None,
         notes: list[str],
+        graphs: bool = True,
     ) -> None:
         self.path = path
         self.info = info
@@ -99,6 +102,7 @@ class Network:
         self._signature = signature
         self._cpu: OpenedSession | None = cpu
         self._unused_cuda = cuda
+        self._graphs = graphs
 
     def open(self, sample_rate: int) -> "OnnxMask":
         """A stream of its own state at ``sample_rate`` Hz.
@@ -122,7 +126,7 @@ class Network:
             raise ValueError(f"network {self.info.name!r} is closed")
         candidates = [self._cpu]
         if self.provider == "cuda":
-            candidates.insert(0, self._unused_cuda or providers.open_cuda(self.path))
+            candidates.insert(0, self._unused_cuda or providers.open_cuda(self.path, self._graphs))
             self._unused_cuda = None
         bound = [BoundSession(opened, self._signature, n_streams) for opened in candidates]
         return Batch(self.info.name, bound, self.notes)
@@ -204,13 +208,13 @@ def _find(name: str | Path) -> Path:
 
 
 def _choose_cuda(
-    path: Path, signature: Signature, cpu: OpenedSession, wanted: bool, notes: list[str]
+    path: Path, signature: Signature, cpu: OpenedSession, wanted: bool, graphs: bool, notes: list[str]
 ) -> OpenedSession | None:
     """The session on a card if it can be had and is ``wanted`` or quicker; else None and a line in ``notes``."""
     try:
         if problem := providers.cuda_problem():
             raise ProviderError(problem)
-        cuda = providers.open_cuda(path)
+        cuda = providers.open_cuda(path, graphs)
         cuda_s = _p99_s(cuda, signature)
     except ProviderError as error:
         if wanted:

@@ -69,10 +69,11 @@ def open_cpu(path: Path) -> OpenedSession:
     return OpenedSession(_session(path, ["CPUExecutionProvider"]))
 
 
-def open_cuda(path: Path) -> OpenedSession:
+def open_cuda(path: Path, graphs: bool = True) -> OpenedSession:
     """Load ``path`` for the first NVIDIA card; ask :func:`cuda_problem` first.
 
-    A step becomes a CUDA graph where the network allows it, that is, where every node runs on the card.
+    A step becomes a CUDA graph where the network allows it, that is, where every node runs on the card, and where
+    ``graphs`` are wanted.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def open_cuda(path: Path) -> OpenedSession:
         When the card refuses the network.
     """
     failure: Exception | None = None
-    for graph in (True, False):
+    for graph in (True, False) if graphs else (False,):
         options = {**CUDA_OPTIONS, "enable_cuda_graph": str(int(graph))}
         try:
             session = _session(path, [("CUDAExecutionProvider", options), "CPUExecutionProvider"])

@@ -125,7 +125,7 @@ def test_the_report_has_every_combination() -> None:
 def test_what_a_machine_cannot_do_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     from rtkaraoke.bench import hop_report as module
 
-    def refuse(name: str, provider: str):
+    def refuse(name: str, provider: str, graphs: bool):
         raise ProviderError("no card")
 
     monkeypatch.setattr(module, "load_model", refuse)

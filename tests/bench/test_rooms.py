@@ -100,6 +100,11 @@ def test_the_report_of_a_hop_has_the_streams_that_were_asked_for(file: Path) -> 
     assert "streams on one core" in report.notes[0]
 
 
+def test_without_cuda_graphs_the_report_says_so(file: Path) -> None:
+    assert "cuda_graphs" not in hop_report(["centre"], ["cpu"], [44_100], n_hops=N_HOPS).parameters
+    assert hop_report(["centre"], ["cpu"], [44_100], n_hops=N_HOPS, graphs=False).parameters["cuda_graphs"] is False
+
+
 def test_a_card_that_leaves_its_work_to_the_cpu_is_told_of(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rtkaraoke.bench import hop_report as module
 

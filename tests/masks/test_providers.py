@@ -172,6 +172,11 @@ def test_a_card_runs_node_by_node_where_graphs_are_refused(fake_session: type[Fa
     assert [options["enable_cuda_graph"] for options in fake_session.opened] == ["1", "0"]
 
 
+def test_a_card_runs_node_by_node_where_graphs_are_not_wanted(fake_session: type[FakeSession]) -> None:
+    assert not providers.open_cuda(Path("network.onnx"), graphs=False).graph
+    assert [options["enable_cuda_graph"] for options in fake_session.opened] == ["0"]
+
+
 def test_a_silent_fallback_to_the_cpu_is_noticed(fake_session: type[FakeSession]) -> None:
     fake_session.fall_back = True
     with pytest.raises(ProviderError, match=r"CUDA cannot run network.onnx .*fell back to the CPU"):

@@ -84,7 +84,7 @@ class FakeCard:
         monkeypatch.setattr(providers, "open_cuda", self.open)
         return self
 
-    def open(self, path: Path) -> OpenedSession:
+    def open(self, path: Path, graphs: bool = True) -> OpenedSession:
         session = BreakableSession(providers.open_cpu(path).session, self._before_run)
         self.sessions.append(session)
         return OpenedSession(session, "cpu", self.cudart)

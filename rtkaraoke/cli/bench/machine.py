@@ -23,6 +23,9 @@ def hop(
         tuple[int, ...],
         option(MEASURING, "Rooms that one run of the network serves: how many a core or a card carries; repeat."),
     ] = (),
+    without_graphs: Annotated[
+        bool, option(NETWORK, "On a card: launch node by node, to see by `bench compare` what CUDA graphs are worth.")
+    ] = False,
     answer: Answer | None = None,
 ) -> None:
     """Measure how long one hop takes, stage by stage, and how many would have come too late."""
@@ -38,7 +41,14 @@ def hop(
     models = model or (*shipped_models(), "centre")
     with answer.progress() as progress:
         report = hop_report(
-            models, provider or ("cpu",), sample_rate or (44_100,), block or (0,), hops, progress, streams
+            models,
+            provider or ("cpu",),
+            sample_rate or (44_100,),
+            block or (0,),
+            hops,
+            progress,
+            tuple(dict.fromkeys(streams)),
+            graphs=not without_graphs,
         )
     answer.give(report)
 
