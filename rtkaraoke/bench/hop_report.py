@@ -169,6 +169,8 @@ def hop_report(
                 notes += [f"{name} on {provider}: {line}" for line in shared.notes[n_said:]]
     if not cases:
         raise RtkaraokeError("nothing was measured. " + " ".join(notes))
+    if streams and not served:
+        notes.append("no streams: the centre mask runs no network that rooms could share; name one with --model")
     report = _assemble(cases, n_hops, notes, rates[0], served)
     if not graphs:
         report.parameters["cuda_graphs"] = False

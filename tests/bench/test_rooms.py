@@ -100,6 +100,12 @@ def test_the_report_of_a_hop_has_the_streams_that_were_asked_for(file: Path) -> 
     assert "streams on one core" in report.notes[0]
 
 
+def test_where_no_network_is_measured_there_are_no_streams_and_it_says_so() -> None:
+    report = hop_report(["centre"], ["cpu"], [44_100], n_hops=N_HOPS, streams=(1,))
+    assert [table.key for table in report.tables] == ["summary", "load", "stages", "check"]
+    assert "no streams" in report.notes[0]
+
+
 def test_without_cuda_graphs_the_report_says_so(file: Path) -> None:
     assert "cuda_graphs" not in hop_report(["centre"], ["cpu"], [44_100], n_hops=N_HOPS).parameters
     assert hop_report(["centre"], ["cpu"], [44_100], n_hops=N_HOPS, graphs=False).parameters["cuda_graphs"] is False
