@@ -24,6 +24,7 @@ from rtkaraoke.masks.protocol import MaskNetwork
 from rtkaraoke.plugins.limiter import Limiter
 
 N_WARM_UP = 200
+N_TURNS = 20
 BACK_TO_BACK = "back to back"
 PACED = "as live"
 
@@ -60,7 +61,7 @@ def measure(
     block: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> HopTimings:
-    """Run ``n_hops`` hops of stereo noise with pauses, four times: by stage, back to back, at a live pace, in a loop.
+    """Run ``n_hops`` hops of stereo noise with pauses, four times: by stage, back to back, in a loop, at a live pace.
 
     Parameters
     ----------
@@ -86,12 +87,12 @@ def measure(
     with no_garbage_collection():
         stages = _measure_stages(network, sample_rate, n_hops)
         advance()
-        whole = {}
-        for pace in (BACK_TO_BACK, PACED):
-            whole[pace] = _measure_whole(network, sample_rate, n_hops, block, pace == PACED)
-            advance()
-        loop_ms = _measure_loop(network, sample_rate, n_hops, block)
+        back_to_back, loop_ms = _measure_in_turns(network, sample_rate, n_hops, block)
         advance()
+        advance()
+        paced = _measure_paced(network, sample_rate, n_hops, block)
+        advance()
+    whole = {BACK_TO_BACK: back_to_back, PACED: paced}
     return HopTimings(hop_ms, block, stages, whole, loop_ms, 1e-6 * clock_reading_ns())
 
 
@@ -249,28 +250,37 @@ def _feed(network: MaskNetwork, sample_rate: int, block: int) -> Iterator[_Feed]
         yield _Feed(engine, geometry, block)
 
 
-def _measure_whole(network: MaskNetwork, sample_rate: int, n_hops: int, block: int, paced: bool) -> Timing:
+def _measure_in_turns(network: MaskNetwork, sample_rate: int, n_hops: int, block: int) -> tuple[Timing, float]:
+    """Each hop, back to back; and their mean CPU time in ms in another engine, from clocks at the ends of a loop.
+
+    The two take turns, so that both meet the same machine: one that grows slower meanwhile is slower for both.
+    """
+    watch, loop_ns, hop = Stopwatch(n_hops), 0, network.info.geometry.at_rate(sample_rate).hop
+    with _feed(network, sample_rate, block) as feed, _feed(network, sample_rate, block) as other:
+        for _ in range(N_WARM_UP):
+            watch.run(feed.run)
+            other.run()
+        for turn in range(N_TURNS):
+            n_runs = (turn + 1) * n_hops // N_TURNS - turn * n_hops // N_TURNS
+            for _ in range(n_runs):
+                watch.run(feed.run)
+            started_ns = time.thread_time_ns()
+            for _ in range(n_runs):
+                other.run()
+            loop_ns += time.thread_time_ns() - started_ns
+    scale = hop / feed.n_samples
+    return watch.timing(scale), 1e-6 * loop_ns / n_hops * scale
+
+
+def _measure_paced(network: MaskNetwork, sample_rate: int, n_hops: int, block: int) -> Timing:
     watch, hop = Stopwatch(n_hops), network.info.geometry.at_rate(sample_rate).hop
     with _feed(network, sample_rate, block) as feed:
         duration_s = feed.n_samples / sample_rate
         started = time.perf_counter()
         for number in range(N_WARM_UP + n_hops):
-            if paced:
-                time.sleep(max(0.0, started + number * duration_s - time.perf_counter()))
+            time.sleep(max(0.0, started + number * duration_s - time.perf_counter()))
             watch.run(feed.run)
     return watch.timing(hop / feed.n_samples)
-
-
-def _measure_loop(network: MaskNetwork, sample_rate: int, n_hops: int, block: int) -> float:
-    """Mean CPU time of a hop in ms, from two readings of the clock in all."""
-    hop = network.info.geometry.at_rate(sample_rate).hop
-    with _feed(network, sample_rate, block) as feed:
-        for _ in range(N_WARM_UP):
-            feed.run()
-        started = time.thread_time_ns()
-        for _ in range(n_hops):
-            feed.run()
-        return 1e-6 * (time.thread_time_ns() - started) / n_hops * hop / feed.n_samples
 
 
 @contextmanager

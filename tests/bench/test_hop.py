@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtkaraoke.bench import hop
-from rtkaraoke.bench.hop import BACK_TO_BACK, N_WARM_UP, PACED, measure
+from rtkaraoke.bench.hop import BACK_TO_BACK, N_TURNS, N_WARM_UP, PACED, measure
 from rtkaraoke.bench.hop_report import hop_report
 from rtkaraoke.bench.machine import describe_machine, describe_revision, describe_versions
 from rtkaraoke.errors import ProviderError, RtkaraokeError
@@ -84,9 +84,31 @@ def test_reading_the_clocks_takes_less_than_a_hundredth_of_a_hop(monkeypatch: py
     monkeypatch.setattr(hop, "clock_reading_ns", lambda: 0.0)
     timings = measure(CentreNetwork(), 44_100, n_hops=N_HOPS)
     runs = (len(timings.stages) + 2) * (N_WARM_UP + N_HOPS)  # each stage, and the whole hop at two paces
-    assert clock.reads == 4 * runs + 2
+    assert clock.reads == 4 * runs + 2 * N_TURNS
     read_ms = 1e-3 * READ_US
     assert 4 * read_ms / timings.hop_ms < 0.01
+
+
+def test_a_machine_that_grows_slower_is_slower_for_both_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slowing(CentreNetwork):
+        def open(self, sample_rate: int):
+            model = super().open(sample_rate)
+            original = model.step
+
+            def step(spectrum, mask) -> None:
+                clock.now_ns += 1_000_000 + clock.now_ns // 500
+                original(spectrum, mask)
+
+            model.step = step
+            return model
+
+    clock = Clock()
+    monkeypatch.setattr(hop, "time", clock)
+    monkeypatch.setattr(hop, "N_WARM_UP", 2)
+    timings = measure(Slowing(), 44_100, n_hops=4 * N_HOPS)
+    times = timings.whole[BACK_TO_BACK].cpu_ms
+    assert times[-1] > 1.5 * times[0]
+    assert timings.loop_ms == pytest.approx(times.mean(), rel=0.03)
 
 
 @pytest.mark.parametrize("block", [64, 100, 256, 1000])
