@@ -1,6 +1,6 @@
 """Time of one hop by stage, sample rate and provider.
 
-    python benchmarks/hop.py [--hops 10000] [--models live centre] [--providers cpu cuda]
+    python benchmarks/hop.py [--hops 2000] [--models live centre] [--providers cpu cuda]
                              [--rates 44100 ...] [--blocks 64 ...] [--streams 1 8 ...] [--without-graphs] [--name hop]
 
 Pinned to one core. The same as ``rtkaraoke bench hop``, kept in ``results/NAME.json``.
@@ -16,7 +16,7 @@ from rtkaraoke.masks.onnx import shipped_models
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hops", type=int, default=10_000)
+    parser.add_argument("--hops", type=int, default=2000)
     parser.add_argument("--models", nargs="+", default=[*shipped_models(), "centre"])
     parser.add_argument("--providers", nargs="+", default=["cpu", "cuda"])
     parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
