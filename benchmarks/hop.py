@@ -1,13 +1,14 @@
 """Time of one hop by stage, sample rate and provider.
 
-    python benchmarks/hop.py [--hops 10000] [--models live centre] [--providers cpu cuda] [--name hop]
+    python benchmarks/hop.py [--hops 2000] [--models live playback centre] [--providers cpu cuda] [--name hop] [--quick]
 
 Pinned to one core. The same as ``rtkaraoke bench hop``, kept in ``results/NAME.json``.
 """
 
 import argparse
 
-from common import save
+from common import parse, save
+from quality import shipped_by_default_first
 
 from rtkaraoke.bench.hop_report import hop_report
 from rtkaraoke.masks.models import DEFAULT_MODEL
@@ -15,13 +16,13 @@ from rtkaraoke.masks.models import DEFAULT_MODEL
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hops", type=int, default=10_000)
-    parser.add_argument("--models", nargs="+", default=[DEFAULT_MODEL, "centre"])
+    parser.add_argument("--hops", type=int, default=2000)
+    parser.add_argument("--models", nargs="+", default=[*shipped_by_default_first(), "centre"])
     parser.add_argument("--providers", nargs="+", default=["cpu", "cuda"])
     parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
     parser.add_argument("--blocks", nargs="+", type=int, default=[0], help="0 is a hop")
     parser.add_argument("--name", default="hop", help="of the result file")
-    options = parser.parse_args()
+    options = parse(parser, hops=100, models=[DEFAULT_MODEL, "centre"], rates=[44_100])
     report = hop_report(options.models, options.providers, options.rates, options.blocks, options.hops)
     for note in report.notes:
         print(note)

@@ -1,6 +1,7 @@
 """How many rooms one core carries, and how many one graphics card, with one run of the network per hop for all.
 
     python benchmarks/rooms.py [--hops 2000] [--model live] [--provider cpu] [--rooms 1 2 4 ...] [--name rooms]
+        [--quick]
 
 Pinned to one core. Writes ``results/NAME.json``; ``docs/scale.md`` shows its tables.
 """
@@ -9,7 +10,7 @@ import argparse
 import os
 
 import numpy as np
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.bench.rooms import RoomTimings, measure
 from rtkaraoke.masks.models import DEFAULT_MODEL
@@ -42,9 +43,9 @@ def main() -> None:
     parser.add_argument("--hops", type=int, default=2000)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--provider", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--rooms", type=int, nargs="+", default=[1, 2, 4, 6, 8, 10, 12])
+    parser.add_argument("--rooms", type=int, nargs="+", default=[1, 2, 4, 6, 7, 8, 9, 10])
     parser.add_argument("--name", default="rooms", help="results/NAME.json")
-    options = parser.parse_args()
+    options = parse(parser, hops=100, rooms=[1, 2])
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     network = load_model(options.model, options.provider)
