@@ -96,7 +96,7 @@ PUBLISHED_NOTE = (
     "**Published, not measured here**: figures of papers and projects, on the test songs of MUSDB18 or MUSDB18-HQ "
     "unless others are named. They do not compare with the table of what was measured, nor always with each other: "
     "other songs, and measures of one name (BSSEval v4, SDR of segments, of whole songs) that differ by up to 1.3 dB "
-    "on the same output. Doing nothing already scores what the last line says. A dash is what was not published, or not "
+    "on the same output. Doing nothing already scores what the last line says. A dash: not published, or not "
     "found."
 )
 
