@@ -1,6 +1,6 @@
 """Time of one hop by stage, sample rate and provider.
 
-    python benchmarks/hop.py [--hops 2000] [--models live playback centre] [--providers cpu cuda] [--name hop] [--quick]
+    python benchmarks/hop.py [--hops 1500] [--models live playback centre] [--providers cpu cuda] [--name hop] [--quick]
 
 Pinned to one core. The same as ``rtkaraoke bench hop``, kept in ``results/NAME.json``.
 """
@@ -16,7 +16,7 @@ from rtkaraoke.masks.models import DEFAULT_MODEL
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hops", type=int, default=2000)
+    parser.add_argument("--hops", type=int, default=1500)
     parser.add_argument("--models", nargs="+", default=[*shipped_by_default_first(), "centre"])
     parser.add_argument("--providers", nargs="+", default=["cpu", "cuda"])
     parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])

@@ -1,6 +1,6 @@
 """The measured round trip beside the known truth and jack_iodelay's word, and what noise does to it.
 
-    python benchmarks/loopback.py [--runs 3] [--trials 100] [--periods 128 ...] [--rates 44100 ...] [--quick]
+    python benchmarks/loopback.py [--runs 3] [--trials 50] [--periods 128 ...] [--rates 44100 ...] [--quick]
 
 On JACK's dummy driver, whose loopback is late by one period, at four periods and three rates; then on made-up
 recordings in noise. Needs `jackd`, `jack_iodelay` and PortAudio, and no sound card. Writes ``results/loopback.json``.
@@ -112,7 +112,7 @@ def delayed(signal: Signal, delay: float) -> Signal:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="streams for a figure and its interval")
-    parser.add_argument("--trials", type=int, default=100, help="in noise, of each kind")
+    parser.add_argument("--trials", type=int, default=50, help="in noise, of each kind")
     parser.add_argument("--periods", nargs="+", type=int, default=[128, 256, 512, 1024])
     parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
     options = parse(parser, runs=1, trials=2, periods=[256], rates=[48_000])

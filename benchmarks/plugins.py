@@ -1,6 +1,6 @@
 """What every plugin that ships costs: time of one stereo block of 128 samples at 48 kHz.
 
-    python benchmarks/plugins.py [--blocks 20000] [--name plugins] [--quick]
+    python benchmarks/plugins.py [--blocks 10000] [--name plugins] [--quick]
 
 Pinned to one core, at the priority that the engine's worker has where the system allows it. Writes
 ``results/NAME.json``.
@@ -49,7 +49,7 @@ def row(name: str, n_blocks: int) -> list[Cell]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=20_000)
+    parser.add_argument("--blocks", type=int, default=10_000)
     parser.add_argument("--name", default="plugins", help="of the result file")
     options = parse(parser, blocks=PART)
     if hasattr(os, "sched_setaffinity"):

@@ -70,7 +70,9 @@ class Judge:
         key = (network.info.name, strength, bias, rate)
         if key not in self._done:
             parameters = {"strength": strength, "bias": bias}
-            self._done[key] = self.measure(through_engine(network, parameters, rate))
+            separate = through_engine(network, parameters, rate)
+            # What another rate takes from instrumentals is shown nowhere.
+            self._done[key] = self.measure(separate) if rate == SAMPLE_RATE else (score_songs(separate, self.songs), [])
         return self._done[key]
 
     def as_recommended(self, network: MaskNetwork, rate: int = SAMPLE_RATE) -> Measured:

@@ -1,6 +1,6 @@
 """A network made slow on purpose, live: what is late is counted, and the latency does not move.
 
-    python benchmarks/slow_network.py [--seconds 15] [--prefill 256] [--quick]
+    python benchmarks/slow_network.py [--seconds 10] [--prefill 256] [--quick]
 
 Steps of 0.25, 1 and 4 hops, and one stall of 300 ms, with every sample accounted for as in ``soak.py``. Needs `jackd`
 and PortAudio. Writes ``results/slow_network.json``.
@@ -34,7 +34,7 @@ CASES: dict[str, tuple[float, int | None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--prefill", type=int, default=256)
     parser.add_argument("--model", default="centre")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))

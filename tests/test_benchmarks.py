@@ -4,26 +4,31 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 SAVES = re.compile(r"^[^#\n]*\bsave\(\s*(options\.name|[\"'])", re.MULTILINE)
 
 
 @pytest.fixture
-def benchmarks(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def benchmarks(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """``benchmarks/run.py``, which imports its neighbours by their plain names."""
-    before = set(sys.modules)
     monkeypatch.syspath_prepend(root / "benchmarks")
     monkeypatch.delenv("RTKARAOKE_RESULTS", raising=False)
-    yield importlib.import_module("run")
-    for name in {"run", "common", "report"} - before:
-        sys.modules.pop(name, None)
+    return importlib.import_module("run")
+
+
+@pytest.fixture
+def peers(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """``benchmarks/peers.py``."""
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    return importlib.import_module("peers")
 
 
 @pytest.fixture
@@ -133,3 +138,31 @@ def test_the_report_of_other_results_leaves_ours_alone(root: Path, tmp_path: Pat
     assert before == {path: path.read_bytes() for path in before}
     assert "## hop" in (tmp_path / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
     assert "quality/default has not been measured yet" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "right"),
+    [
+        ("SoX, `oops`", (1.0, -1.0), (1.0, -1.0)),
+        ("FFmpeg, `stereotools=mlev=0.015625`", (0.5078, -0.4922), (-0.4922, 0.5078)),
+        ("FFmpeg, `pan` to left - right", (1.0, -1.0), (-1.0, 1.0)),
+    ],
+)
+def test_the_tools_that_cancel_the_centre_do_what_the_document_says(
+    peers: ModuleType, name: str, left: tuple[float, float], right: tuple[float, float]
+) -> None:
+    command = peers.TOOLS[name]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    voice, music = 0.1 * np.random.default_rng(0).standard_normal((2, 2, 20_000), np.float32)
+    mixture = voice + music
+    found = mixture - peers.tool(command)(voice, music)
+    np.testing.assert_allclose(found, np.array([left, right], np.float32) @ mixture, atol=1e-4)
+
+
+def test_a_level_that_was_set_costs_nothing(peers: ModuleType) -> None:
+    music, noise = np.random.default_rng(0).standard_normal((2, 2, 1000), np.float32)
+    estimate = music + 0.1 * noise
+    assert peers.level_set(0.25 * estimate, music) == pytest.approx(peers.level_set(estimate, music), abs=1e-3)
+    assert peers.sdr(0.25 * estimate, music) < 3 < peers.level_set(estimate, music)
+    assert peers.level_set(np.zeros_like(music), music) == 0
