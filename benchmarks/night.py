@@ -247,7 +247,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--periods", nargs="+", type=int, default=[128, 1024])
     parser.add_argument("--model", default="live")
-    options = parse(parser, minutes=0.1, clients=4, periods=[128])
+    options = parse(parser, minutes=0.05, clients=4, periods=[128])
     seconds = 60.0 * options.minutes
     evenings = [evening(period, seconds, options.clients, options.model) for period in options.periods]
     table = Table(

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL])
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of a pass")
-    options = parse(parser, passes=3, seconds=10.0)
+    options = parse(parser, passes=3, seconds=5.0)
     dataset = open_dataset(options.dataset or data_root())
     songs = [
         song
