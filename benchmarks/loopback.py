@@ -1,17 +1,18 @@
 """The measured round trip beside the known truth and jack_iodelay's word, and what noise does to it.
 
-    python benchmarks/loopback.py [--quick]
+    python benchmarks/loopback.py [--runs 3] [--trials 50] [--periods 128 ...] [--rates 44100 ...] [--quick]
 
 On JACK's dummy driver, whose loopback is late by one period, at four periods and three rates; then on made-up
 recordings in noise. Needs `jackd`, `jack_iodelay` and PortAudio, and no sound card. Writes ``results/loopback.json``.
 """
 
 import argparse
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 from scipy import fft
 
 from rtkaraoke.bench.iodelay import jack_iodelay
@@ -20,7 +21,6 @@ from rtkaraoke.dsp.probe import CalibrationError, Signal, find, make_probes
 from rtkaraoke.live.calibrate import RoundTrip, measure
 from rtkaraoke.live.settings import LiveSettings
 
-PERIODS, RATES = (128, 256, 512, 1024), (44_100, 48_000, 96_000)
 RATE, WINDOW = 44_100, 22_050
 ORDERS, SNRS_DB = (13, 14, 15, 16), (0, -10, -20, -30)
 TRUTH_COLUMNS = {
@@ -45,10 +45,10 @@ NOISE_COLUMNS = {
 }
 
 
-def truth(n_runs: int) -> Table:
+def truth(periods: Sequence[int], rates: Sequence[int], n_runs: int) -> Table:
     rows: list[list[Cell]] = []
-    for rate in RATES:
-        for period in PERIODS:
+    for rate in rates:
+        for period in periods:
             with dummy_server(period, rate) as server:
                 # In a process of its own: PortAudio must begin after the server and end before it.
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
@@ -111,13 +111,15 @@ def delayed(signal: Signal, delay: float) -> Signal:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer runs and trials")
-    options = parser.parse_args()
-    n_runs, n_trials = (1, 10) if options.quick else (5, 100)
-    tables = [truth(n_runs), in_noise(n_trials)]
+    parser.add_argument("--runs", type=int, default=3, help="streams for a figure and its interval")
+    parser.add_argument("--trials", type=int, default=50, help="in noise, of each kind")
+    parser.add_argument("--periods", nargs="+", type=int, default=[128, 256, 512, 1024])
+    parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
+    options = parse(parser, runs=1, trials=2, periods=[256], rates=[48_000])
+    tables = [truth(options.periods, options.rates, options.runs), in_noise(options.trials)]
     for table in tables:
         print(f"\n{table.title}\n\n{table.markdown()}\n\n{table.note}")
-    print(f"\nwrote {save('loopback', tables, runs=n_runs, trials=n_trials)}")
+    print(f"\nwrote {save('loopback', tables, runs=options.runs, trials=options.trials)}")
 
 
 if __name__ == "__main__":

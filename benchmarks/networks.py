@@ -1,6 +1,6 @@
 """What the shipped networks are: size, work per step, state, latency, read off their files.
 
-    python benchmarks/networks.py [--model live playback ...]
+    python benchmarks/networks.py [--model live playback ...] [--quick]
 
 Nothing is timed. Multiply-adds are those of convolutions, matrix products and recurrent layers. Needs the package
 `onnx`. Writes ``results/networks.json``, whose tables the model cards show.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 from onnx import numpy_helper
 from quality import shipped_by_default_first
 
@@ -98,7 +98,7 @@ def text(value: Cell) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", nargs="+", default=shipped_by_default_first())
-    options = parser.parse_args()
+    options = parse(parser)  # quick as it is
     found = {name: describe(name, shipped_models()[name]) for name in options.model}
     tables = [
         Table(name, f"`{name}`", {"network": "", name: ""}, [[what, text(value)] for what, value in figures.items()])

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import psutil
 import soundfile
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.bench.index_signal import Accounts, encode
 from rtkaraoke.bench.jack import DEVICE, dummy_server
@@ -247,9 +247,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--periods", nargs="+", type=int, default=[128, 1024])
     parser.add_argument("--model", default="live")
-    parser.add_argument("--quick", action="store_true", help="20 seconds, nothing is written")
-    options = parser.parse_args()
-    seconds = 20.0 if options.quick else 60.0 * options.minutes
+    options = parse(parser, minutes=0.05, clients=4, periods=[128])
+    seconds = 60.0 * options.minutes
     evenings = [evening(period, seconds, options.clients, options.model) for period in options.periods]
     table = Table(
         "night",
@@ -264,8 +263,7 @@ def main() -> None:
         "than a period; *page CPU*: of one core, by server and night, without the engine.",
     )
     print(table.markdown())
-    if not options.quick:
-        print(f"\nwrote {save('night', [table], minutes=options.minutes, clients=options.clients)}")
+    print(f"\nwrote {save('night', [table], minutes=options.minutes, clients=options.clients)}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import papers_train
 import torch
-from common import RESULTS, Cell, Table, load, save
+from common import FOLDER, Cell, Table, load, results_folder, save
 from papers_cost import cost
 from papers_plots import draw, draw_pre_training
 
@@ -285,8 +285,8 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="test clips of the table, of 275")
     parser.add_argument("--only", choices=PARTS, help="a part; all when left out")
     parser.add_argument("--miniature", action="store_true", help="no default architecture, and all else tiny")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--plots", type=Path, default=RESULTS.parent.parent / "docs")
+    parser.add_argument("--results", type=Path, default=results_folder())
+    parser.add_argument("--plots", type=Path, default=FOLDER.parent / "docs")
     parser.add_argument("--name", default="papers", help="results/NAME.json")
     options = parser.parse_args()
     runs, sizes = options.runs.expanduser(), MINIATURE if options.miniature else Sizes()

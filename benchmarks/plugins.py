@@ -1,6 +1,6 @@
 """What every plugin that ships costs: time of one stereo block of 128 samples at 48 kHz.
 
-    python benchmarks/plugins.py [--blocks 20000] [--name plugins]
+    python benchmarks/plugins.py [--blocks 10000] [--name plugins] [--quick]
 
 Pinned to one core, at the priority that the engine's worker has where the system allows it. Writes
 ``results/NAME.json``.
@@ -13,7 +13,7 @@ import time
 from functools import partial
 
 import numpy as np
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.live.priority import WORKER_PRIORITY, raise_priority
 from rtkaraoke.plugins.harness import RATE, TIMED_BLOCK, time_blocks
@@ -49,9 +49,9 @@ def row(name: str, n_blocks: int) -> list[Cell]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=20_000)
+    parser.add_argument("--blocks", type=int, default=10_000)
     parser.add_argument("--name", default="plugins", help="of the result file")
-    options = parser.parse_args()
+    options = parse(parser, blocks=PART)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     gc.disable()

@@ -1,6 +1,6 @@
 """Speed, start-up and memory of `rtkaraoke render`, as processes pinned to one core.
 
-    python benchmarks/render.py [--model live] [--minutes 1 10 120] [--repeats 3]
+    python benchmarks/render.py [--model live] [--minutes 1 10 120] [--repeats 3] [--quick]
 
 Writes ``results/render.json``. Two hours take a while; the memory of a run does not depend on the network, so
 ``--long-model centre`` (the default) may be used beyond ten minutes.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import soundfile
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.bench.hop import noise
 from rtkaraoke.masks.models import DEFAULT_MODEL
@@ -58,16 +58,17 @@ def write_song(path: Path, seconds: float) -> None:
             left -= RATE
 
 
-def start_up(folder: Path, model: str, repeats: int) -> Table:
+def start_up(folder: Path, model: str, repeats: int, first: bool) -> Table:
     """A tenth of a second of music: what is left is import, kernels, network and warm-up."""
     song = folder / "short.wav"
     write_song(song, 0.1)
     arguments = ("render", str(song), str(folder / "short out.wav"), "--force", "--model", model)
     rows: list[list[Cell]] = []
-    with tempfile.TemporaryDirectory() as cache:
-        cold = run(*arguments, cache=Path(cache))
-        warm = min(run(*arguments, cache=Path(cache)) for _ in range(repeats))
-    rows += [["first time, kernels compiled", *cold], ["second time, kernels from the cache", *warm]]
+    with tempfile.TemporaryDirectory() as name:
+        cache = Path(name) if first else None
+        if first:
+            rows.append(["first time, kernels compiled", *run(*arguments, cache=cache)])
+        rows.append(["second time, kernels from the cache", *min(run(*arguments, cache=cache) for _ in range(repeats))])
     return Table(
         "start",
         "Start-up: `rtkaraoke render` of a tenth of a second",
@@ -109,12 +110,15 @@ def main() -> None:
     parser.add_argument("--long-model", default="centre")
     parser.add_argument("--minutes", nargs="+", type=float, default=[1.0, 10.0, 120.0])
     parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+    parser.add_argument(
+        "--first", action=argparse.BooleanOptionalAction, default=True, help="start once with no kernels compiled"
+    )
+    options = parse(parser, minutes=[0.05], repeats=1, first=False)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = [
             speed(folder, options.model, options.long_model, options.minutes),
-            start_up(folder, options.model, options.repeats),
+            start_up(folder, options.model, options.repeats, options.first),
         ]
     for table in tables:
         print(f"\n{table.title}\n\n{table.markdown()}")

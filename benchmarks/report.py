@@ -10,7 +10,8 @@ A place in these documents that is filled from here looks like this, KEY being `
 
 and ``<!-- benchmark quality/default: live, centre -->`` takes the rows alone that begin with one of these names.
 
-With ``--check`` nothing is written; the exit code is 1 when something would change.
+With ``--check`` nothing is written; the exit code is 1 when something would change. Where RTKARAOKE_RESULTS names
+another folder, its results are shown, in RESULTS.md and documents that are written into that folder.
 """
 
 import re
@@ -18,7 +19,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from common import FOLDER, RESULTS, Table, load, measured_on
+from common import FOLDER, RESULTS, Table, load, measured_on, results_folder
 
 ROOT = FOLDER.parent
 DOCUMENTS = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("rtkaraoke/masks/weights/*.md")))
@@ -70,13 +71,18 @@ def fill(text: str, results: Path = RESULTS) -> str:
 
 
 def main() -> None:
-    wanted = {REPORT: report()} | {path: fill(path.read_text(encoding="utf-8")) for path in DOCUMENTS}
+    results = results_folder()
+    root = ROOT if results == RESULTS else results
+    wanted = {root / REPORT.relative_to(ROOT): report(results)} | {
+        root / path.relative_to(ROOT): fill(path.read_text(encoding="utf-8"), results) for path in DOCUMENTS
+    }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         if stale:
             raise SystemExit(f"stale: {', '.join(path.name for path in stale)}. Run: python benchmarks/report.py")
         return
     for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted[path], encoding="utf-8")
         print(f"wrote {path.name}")
 

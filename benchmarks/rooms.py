@@ -1,7 +1,7 @@
 """How many rooms one core carries, and how many one graphics card, with one run of the network per hop for all.
 
     python benchmarks/rooms.py [--hops 2000] [--model live] [--provider cpu] [--rooms 1 2 4 ...] [--without-graphs]
-                               [--name rooms]
+                               [--name rooms] [--quick]
 
 Pinned to one core. Writes ``results/NAME.json``; ``docs/scale.md`` shows its tables. The same as ``rtkaraoke bench hop
 --streams N``, and how many cores or cards many rooms take.
@@ -9,7 +9,7 @@ Pinned to one core. Writes ``results/NAME.json``; ``docs/scale.md`` shows its ta
 
 import argparse
 
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.bench.hop import one_core
 from rtkaraoke.bench.rooms import held, measure, table
@@ -24,10 +24,10 @@ def main() -> None:
     parser.add_argument("--hops", type=int, default=2000)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--provider", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--rooms", type=int, nargs="+", default=[1, 2, 4, 6, 8, 10, 12])
+    parser.add_argument("--rooms", type=int, nargs="+", default=[1, 2, 4, 6, 7, 8, 9, 10])
     parser.add_argument("--without-graphs", action="store_true", help="on a card: launch node by node")
     parser.add_argument("--name", default="rooms", help="results/NAME.json")
-    options = parser.parse_args()
+    options = parse(parser, hops=100, rooms=[1, 2])
     network = load_model(options.model, options.provider, not options.without_graphs)
     found = []
     with one_core():

@@ -1,6 +1,6 @@
 """Search as you type over 10 000 songs, and how long a folder of them takes to scan and to scan again.
 
-    python benchmarks/search.py [--songs 10000] [--typed 60] [--real-time]
+    python benchmarks/search.py [--songs 10000] [--typed 60] [--real-time] [--quick]
 
 Songs are tiny real files in a temporary folder, with tags made of 4 000 words as unevenly spread as those of a
 language. Every query is what stands in the field after a key: each beginning of an artist and title that exists,
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.karaoke import store
 from rtkaraoke.karaoke.library import Library
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=10_000)
     parser.add_argument("--typed", type=int, default=60, help="songs that are looked for, key by key")
     parser.add_argument("--real-time", action="store_true", help="search before all others, on a busy machine (Linux)")
-    options = parser.parse_args()
+    options = parse(parser, songs=200, typed=3)
     rng = random.Random(1)
     songs = names(rng, options.songs)
     with tempfile.TemporaryDirectory(prefix="rtkaraoke-search-") as temporary:

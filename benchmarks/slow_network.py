@@ -1,6 +1,6 @@
 """A network made slow on purpose, live: what is late is counted, and the latency does not move.
 
-    python benchmarks/slow_network.py [--seconds 15] [--prefill 256]
+    python benchmarks/slow_network.py [--seconds 10] [--prefill 256] [--quick]
 
 Steps of 0.25, 1 and 4 hops, and one stall of 300 ms, with every sample accounted for as in ``soak.py``. Needs `jackd`
 and PortAudio. Writes ``results/slow_network.json``.
@@ -8,7 +8,7 @@ and PortAudio. Writes ``results/slow_network.json``.
 
 import argparse
 
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.bench.soak import soak
 
@@ -34,12 +34,14 @@ CASES: dict[str, tuple[float, int | None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--prefill", type=int, default=256)
     parser.add_argument("--model", default="centre")
-    options = parser.parse_args()
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    options = parse(parser, seconds=2.0, cases=["1 hop a step"])
     rows: list[list[Cell]] = []
-    for name, (step_hops, stall_after) in CASES.items():
+    for name in options.cases:
+        step_hops, stall_after = CASES[name]
         result = soak(
             seconds=options.seconds,
             prefill=options.prefill,

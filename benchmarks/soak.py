@@ -1,6 +1,6 @@
 """Minutes of live sound beside two busy processes, every sample accounted for.
 
-    python benchmarks/soak.py [--seconds 600] [--prefills 512 256] [--model live] [--hogs 2]
+    python benchmarks/soak.py [--seconds 600] [--prefills 512 256] [--model live] [--hogs 2] [--quick]
 
 Needs `jackd` and PortAudio, and no sound card. The same as ``rtkaraoke bench soak``, kept in ``results/soak.json``.
 """
@@ -8,7 +8,7 @@ Needs `jackd` and PortAudio, and no sound card. The same as ``rtkaraoke bench so
 import argparse
 import sys
 
-from common import save
+from common import parse, save
 
 from rtkaraoke.bench.index_signal import Accounts
 from rtkaraoke.bench.soak import soak
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--provider", default="cpu")
     parser.add_argument("--hogs", type=int, default=2)
     parser.add_argument("--name", default="soak", help="of the result file")
-    options = parser.parse_args()
+    options = parse(parser, seconds=1.0, prefills=[512], hogs=0)
 
     results = {}
     for prefill in options.prefills:

@@ -1,6 +1,6 @@
 """One minute of music looped for ten: the state stays bounded, the tenth pass scores as the second.
 
-    python benchmarks/stability.py [DATASET] [--model live ...] [--passes 10]
+    python benchmarks/stability.py [DATASET] [--model live ...] [--passes 10] [--quick]
 
 The minute is made of the validation songs, one after the other, and streams through one engine without a break. Without
 a DATASET it needs the data folder (RTKARAOKE_DATA). Writes ``results/stability.json``, and fails when an SDR changes by
@@ -10,7 +10,7 @@ more than 0.1 dB.
 import argparse
 from pathlib import Path
 
-from common import Cell, Table, save
+from common import Cell, Table, parse, save
 
 from rtkaraoke.evaluate.data import data_root
 from rtkaraoke.evaluate.readers import open_dataset
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL])
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of a pass")
-    options = parser.parse_args()
+    options = parse(parser, passes=3, seconds=5.0)
     dataset = open_dataset(options.dataset or data_root())
     songs = [
         song

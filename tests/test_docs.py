@@ -1,5 +1,6 @@
 """Documents stay true: figures come from the benchmarks, links lead somewhere, rules on size hold."""
 
+import importlib
 import os
 import re
 import shlex
@@ -42,6 +43,28 @@ def test_figures_in_readme_and_results_are_those_of_the_benchmarks(root: Path) -
     environment = os.environ | {"PYTHONPATH": str(root)}
     done = subprocess.run(check, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_marked_places_are_filled_and_ask_for_what_there_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place in a document that the report does not know, or with a row that no table has, would go unnoticed."""
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    report = importlib.import_module("report")
+    marked = {path for path in documents(root) if report.PLACE.search(path.read_text(encoding="utf-8"))}
+    assert marked <= set(report.DOCUMENTS)
+    results = (root / "benchmarks" / "results").glob("*.json")
+    rows = {
+        f"{path.stem}/{table.key}": {str(row[0]) for row in table.rows}
+        for path in results
+        for table in report.load(path)[1]
+    }
+    places = [place for path in marked for place in report.PLACE.finditer(path.read_text(encoding="utf-8"))]
+    unknown = {
+        place["key"]: missing
+        for place in places
+        if place["rows"] and place["key"] in rows
+        if (missing := {name.strip() for name in place["rows"].split(",")} - rows[place["key"]])
+    }
+    assert not unknown
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/latency.md"])
