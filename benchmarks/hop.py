@@ -1,6 +1,6 @@
 """Time of one hop by stage, sample rate and provider.
 
-    python benchmarks/hop.py [--hops 1500] [--models live playback centre] [--providers cpu cuda]
+    python benchmarks/hop.py [--hops 2000] [--models live playback centre] [--providers cpu cuda]
                              [--rates 44100 ...] [--blocks 64 ...] [--streams 1 8 ...] [--without-graphs] [--name hop]
                              [--quick]
 
@@ -10,16 +10,16 @@ Pinned to one core. The same as ``rtkaraoke bench hop``, kept in ``results/NAME.
 import argparse
 
 from common import parse, save
-from quality import shipped_by_default_first
 
 from rtkaraoke.bench.hop_report import hop_report
 from rtkaraoke.masks.models import DEFAULT_MODEL
+from rtkaraoke.masks.onnx import shipped_models
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hops", type=int, default=1500)
-    parser.add_argument("--models", nargs="+", default=[*shipped_by_default_first(), "centre"])
+    parser.add_argument("--hops", type=int, default=2000)
+    parser.add_argument("--models", nargs="+", default=[*shipped_models(), "centre"])
     parser.add_argument("--providers", nargs="+", default=["cpu", "cuda"])
     parser.add_argument("--rates", nargs="+", type=int, default=[44_100, 48_000, 96_000])
     parser.add_argument("--blocks", nargs="+", type=int, default=[0], help="0 is a hop")
