@@ -62,7 +62,7 @@ def run_all(scripts: Sequence[str], folder: Path, *, quick: bool = False) -> lis
     """Run the scripts of ``folder`` in their order, and the report at last, even where some have failed."""
     environment = dict(os.environ)
     if quick:
-        environment[VARIABLE] = tempfile.mkdtemp(prefix="rtkaraoke-quick-")
+        environment[VARIABLE] = environment.get(VARIABLE) or tempfile.mkdtemp(prefix="rtkaraoke-quick-")
         print(f"miniatures, which prove nothing but that everything runs; results: {environment[VARIABLE]}")
     done = [run(script, ["--quick"] if quick else [], folder, environment) for script in scripts]
     return [*done, run(REPORT, [], folder, environment)]
