@@ -33,6 +33,7 @@ SCRIPTS = (  #: in this order: the shorter ones, whose failures are seen soon, f
     "render",
     "search",
     "quality",
+    "worst_case",
     "hop",
     "loopback",
 )

@@ -135,10 +135,11 @@ def noise(n_channels: int, n_samples: int) -> NDArray[np.float32]:
 
 
 class Stopwatch:
-    """Wall and CPU time of one stage in ``N_WARM_UP + n_hops`` hops; the first :data:`N_WARM_UP` do not count."""
+    """Wall and CPU time of one stage, hop by hop; the first ``n_warm_up``, or :data:`N_WARM_UP`, do not count."""
 
-    def __init__(self, n_hops: int) -> None:
-        self._times = np.zeros((2, N_WARM_UP + n_hops), np.int64)
+    def __init__(self, n_hops: int, n_warm_up: int | None = None) -> None:
+        self._n_warm_up = N_WARM_UP if n_warm_up is None else n_warm_up
+        self._times = np.zeros((2, self._n_warm_up + n_hops), np.int64)
         self._hop = 0
 
     def run(self, stage: Callable[[], object]) -> None:
@@ -149,8 +150,8 @@ class Stopwatch:
         self._hop += 1
 
     def timing(self, scale: float = 1.0) -> Timing:
-        """Every hop's, times ``scale``."""
-        wall, cpu = self._times[:, N_WARM_UP:] * 1e-6 * scale
+        """What was timed so far, times ``scale``."""
+        wall, cpu = self._times[:, self._n_warm_up : self._hop] * 1e-6 * scale
         return Timing(wall, cpu)
 
 
@@ -220,13 +221,28 @@ def _measure_stages(network: MaskNetwork, sample_rate: int, n_hops: int) -> dict
     return {name: watch.timing() for name, watch in watches.items()}
 
 
-class _Feed:
-    """An engine and endless sound for it, hop after hop in blocks of one size."""
+class Feed:
+    """An engine and endless sound for it, hop after hop in blocks of one size.
 
-    def __init__(self, engine: Engine, geometry: StftGeometry, block: int) -> None:
-        self._engine = engine
+    Parameters
+    ----------
+    engine : Engine
+        Prepared for two channels.
+    geometry : StftGeometry
+        Of its network.
+    block : int
+        Samples that the engine is given at a time; a hop when 0.
+    signal : ndarray, float32 ``(2, sample)``, optional
+        Goes round for ever; without it, 64 hops of :func:`noise`.
+    """
+
+    def __init__(
+        self, engine: Engine, geometry: StftGeometry, block: int = 0, signal: NDArray[np.float32] | None = None
+    ) -> None:
+        self.engine = engine
         self._hop, self._block_size = geometry.hop, block or geometry.hop
-        signal = noise(2, 64 * geometry.hop)
+        if signal is None:
+            signal = noise(2, 64 * geometry.hop)
         self._signal = np.tile(signal, -(-self._block_size // signal.shape[1]) + 1)
         self._length = signal.shape[1]
         self._block, self._out = (np.zeros((2, self._block_size), np.float32) for _ in range(2))
@@ -235,19 +251,23 @@ class _Feed:
         self.n_samples = -(-self._hop // self._block_size) * self._block_size
 
     def run(self) -> None:
+        """One hop, or as many blocks as last for one or longer."""
         for _ in range(self.n_samples // self._block_size):
             np.copyto(self._block, self._signal[:, self._at : self._at + self._block_size])
             self._at = (self._at + self._block_size) % self._length
-            self._engine.process(self._block, self._out)
+            self.engine.process(self._block, self._out)
 
 
 @contextmanager
-def _feed(network: MaskNetwork, sample_rate: int, block: int) -> Iterator[_Feed]:
+def feeding(
+    network: MaskNetwork, sample_rate: int, block: int = 0, signal: NDArray[np.float32] | None = None
+) -> Iterator[Feed]:
+    """The default engine with ``network``, prepared and warm, and sound for it; see :class:`Feed`."""
     geometry = network.info.geometry.at_rate(sample_rate)
     with music_engine(network) as engine:
         engine.prepare(sample_rate, 2, max(geometry.hop, block))
         engine.warm_up()
-        yield _Feed(engine, geometry, block)
+        yield Feed(engine, geometry, block, signal)
 
 
 def _measure_in_turns(network: MaskNetwork, sample_rate: int, n_hops: int, block: int) -> tuple[Timing, float]:
@@ -256,7 +276,7 @@ def _measure_in_turns(network: MaskNetwork, sample_rate: int, n_hops: int, block
     The two take turns, so that both meet the same machine: one that grows slower meanwhile is slower for both.
     """
     watch, loop_ns, hop = Stopwatch(n_hops), 0, network.info.geometry.at_rate(sample_rate).hop
-    with _feed(network, sample_rate, block) as feed, _feed(network, sample_rate, block) as other:
+    with feeding(network, sample_rate, block) as feed, feeding(network, sample_rate, block) as other:
         for _ in range(N_WARM_UP):
             watch.run(feed.run)
             other.run()
@@ -274,7 +294,7 @@ def _measure_in_turns(network: MaskNetwork, sample_rate: int, n_hops: int, block
 
 def _measure_paced(network: MaskNetwork, sample_rate: int, n_hops: int, block: int) -> Timing:
     watch, hop = Stopwatch(n_hops), network.info.geometry.at_rate(sample_rate).hop
-    with _feed(network, sample_rate, block) as feed:
+    with feeding(network, sample_rate, block) as feed:
         duration_s = feed.n_samples / sample_rate
         started = time.perf_counter()
         for number in range(N_WARM_UP + n_hops):

@@ -71,7 +71,7 @@ def watch(poll_s: float, seconds: float, realtime: bool, thread: bool, untuned: 
     def work() -> None:
         if realtime:
             priority.raise_priority(priority.WORKER_PRIORITY)
-        found.append(_sleep(poll_s, seconds))
+        found.append(lateness_ms(poll_s, seconds))
 
     worker = threading.Thread(target=work, name="worker")
     with busy_thread(thread):
@@ -80,7 +80,8 @@ def watch(poll_s: float, seconds: float, realtime: bool, thread: bool, untuned: 
     return found[0]
 
 
-def _sleep(poll_s: float, seconds: float) -> NDArray[np.float64]:
+def lateness_ms(poll_s: float, seconds: float) -> NDArray[np.float64]:
+    """Sleep for ``poll_s`` over and over: by how many ms the calling thread woke late, each time."""
     late_ns = np.zeros(round(1.2 * seconds / poll_s) + 1, np.int64)
     ends_ns = time.monotonic_ns() + round(1e9 * seconds)
     asked_ns = round(1e9 * poll_s)

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtkaraoke.masks.deadline import FED, FRESH
 from rtkaraoke.masks.protocol import Mask, MaskModel, Spectrum
@@ -227,8 +228,12 @@ class StepTimes:
 
     def percentiles_ms(self) -> dict[str, float]:
         """``p50``, ``p99``, ``max`` in milliseconds over the steps in the ring; empty before the first."""
-        kept = self._ring[: min(self.n_steps, len(self._ring))]
+        kept = self.kept_ms()
         if not len(kept):
             return {}
-        p50, p99 = np.percentile(kept, [50, 99]) * 1e-6
-        return {"p50": float(p50), "p99": float(p99), "max": float(kept.max() * 1e-6)}
+        p50, p99 = np.percentile(kept, [50, 99])
+        return {"p50": float(p50), "p99": float(p99), "max": float(kept.max())}
+
+    def kept_ms(self) -> NDArray[np.float64]:
+        """The steps in the ring in milliseconds, in their order until it is full."""
+        return np.multiply(self._ring[: min(self.n_steps, len(self._ring))], 1e-6, dtype=np.float64)
