@@ -19,7 +19,7 @@ from rtkaraoke.files import probe
 from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.onnx import load_model
 from rtkaraoke.rendering import render, render_array, render_folder
-from tests.support import networks
+from tests.support import interrupted, networks
 from tests.support.models import constant
 
 RATE = 44100
@@ -168,7 +168,9 @@ class TestAllOrNothing:
             "       progress=lambda done, total: print(done, flush=True) if done < 20000 else None)"
         )
         command = [sys.executable, "-c", code, str(source), str(tmp_path / "b.wav")]
-        with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            command, cwd=root, env=interrupted.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
             child.stdout.readline()
             time.sleep(0.1)
             child.send_signal(signal.SIGINT)

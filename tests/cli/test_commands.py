@@ -1,7 +1,6 @@
 """Every command does what it says, and what looks odd but is no mistake works."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import soundfile
 from rtkaraoke.cli.render import default_target
 from rtkaraoke.config import preset_files
 from tests.cli.conftest import Run
-from tests.support import networks
+from tests.support import interrupted, networks
 
 CENTRE = ("--model", "centre")
 ROOT = Path(__file__).parents[2]
@@ -36,7 +35,7 @@ def song(path: Path, n_samples: int = 4_000, rate: int = 44_100, n_channels: int
 
 
 def program(*argv: str, cwd: Path, **more: object) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = interrupted.environment() | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-m", "rtkaraoke", *argv],
         cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,

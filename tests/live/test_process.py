@@ -15,7 +15,7 @@ import soundfile
 from rtkaraoke.errors import DeviceError, LatencyBudgetError, LiveError
 from rtkaraoke.live.process import LiveSession
 from rtkaraoke.live.settings import LiveSettings
-from tests.support import ticking
+from tests.support import interrupted, ticking
 from tests.support.engines import passthrough
 
 SETTINGS = LiveSettings(prefill=8192, block=1024, realtime=False, fade_in_ms=0.0)
@@ -395,7 +395,7 @@ def _start_program(folder, tell="pid"):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env={**interrupted.environment(), "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
     )
 
 
