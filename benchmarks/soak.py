@@ -1,8 +1,8 @@
-"""Minutes of live sound beside two busy processes, every sample accounted for.
+"""Half an hour of live sound beside two busy processes, every sample accounted for.
 
-    python benchmarks/soak.py [--seconds 600] [--prefills 512 256] [--model live] [--hogs 2] [--quick]
+    python benchmarks/soak.py [--seconds 1800] [--prefills 512 ...] [--model live] [--hogs 2] [--name soak] [--quick]
 
-Needs `jackd` and PortAudio, and no sound card. The same as ``rtkaraoke bench soak``, kept in ``results/soak.json``.
+Needs `jackd` and PortAudio, and no sound card. The same as ``rtkaraoke bench soak``, kept in ``results/NAME.json``.
 """
 
 import argparse
@@ -24,8 +24,8 @@ def progress(done_s: float, accounts: Accounts) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--prefills", nargs="+", type=int, default=[512, 256])
+    parser.add_argument("--seconds", type=float, default=1800.0)
+    parser.add_argument("--prefills", nargs="+", type=int, default=[512])
     parser.add_argument("--period", type=int, default=128)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--provider", default="cpu")
