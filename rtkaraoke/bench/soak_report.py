@@ -35,6 +35,7 @@ SUMMARY = {
     "declared": "declared",
     "measured": "measured",
     "silent": "silent samples",
+    "lost": "lost samples",
     "late": "late masks",
 }  #: heading in the long table -> in the short one
 MISSES = {
