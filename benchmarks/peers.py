@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from common import Cell, Table, parse, save
-from quality import shipped_by_default_first
+from quality import shipped_by_default_first, sides
 
 from rtkaraoke.evaluate.baselines import repet_sim
 from rtkaraoke.evaluate.data import Audio, Item, read_pair
@@ -139,9 +139,7 @@ def row(name: str, latency: str, separate: Separator, songs: Iterable[Item]) -> 
         scores.append(score_song(found, voice, music))
         levelled.append(level_set(voice + music - found, music))
     figures = summarise(scores)
-    cells: list[Cell] = [name, latency]
-    for figure in (figures["voice_sdr"], figures["music_sdr"]):
-        cells += [figure.median, f"{figure.low:.1f} … {figure.high:.1f}"]
+    cells: list[Cell] = [name, latency, *sides(figures)]
     cells += [float(bootstrap_median(levelled)[0]), figures["removal"].median, figures["damage"].median]
     print(cells, flush=True)
     return cells
@@ -149,11 +147,9 @@ def row(name: str, latency: str, separate: Separator, songs: Iterable[Item]) -> 
 
 def measured(networks: Sequence[MaskNetwork], songs: Sequence[Item]) -> Table:
     """Everything that can be run here."""
-    untouched = summarise(score_doing_nothing(songs))
-    sides = [untouched[name] for name in ("voice_sdr", "music_sdr")]
-    shown = [cell for side in sides for cell in (side.median, f"{side.low:.1f} … {side.high:.1f}")]
+    untouched = sides(summarise(score_doing_nothing(songs)))
     levelled = bootstrap_median([level_set(voice + music, music) for voice, music in map(read_pair, songs)])
-    rows: list[list[Cell]] = [["do nothing", "0", *shown, float(levelled[0]), 0.0, None]]
+    rows: list[list[Cell]] = [["do nothing", "0", *untouched, float(levelled[0]), 0.0, None]]
     missing = []
     for name, command in TOOLS.items():
         if shutil.which(command[0]):

@@ -7,14 +7,13 @@ Pinned to one core, at the priority that the engine's worker has where the syste
 """
 
 import argparse
-import gc
-import os
 import time
 from functools import partial
 
 import numpy as np
 from common import Cell, Table, parse, save
 
+from rtkaraoke.bench.hop import no_garbage_collection, one_core
 from rtkaraoke.live.priority import WORKER_PRIORITY, raise_priority
 from rtkaraoke.plugins.harness import RATE, TIMED_BLOCK, time_blocks
 from rtkaraoke.plugins.registry import create_plugin, shipped_names
@@ -52,17 +51,16 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=10_000)
     parser.add_argument("--name", default="plugins", help="of the result file")
     options = parse(parser, blocks=PART)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    gc.disable()
-    for name in shipped_names():
-        create_plugin(name)  # loads its kernels, or compiles them, while others may still run
-    priority = "as the worker's" if raise_priority(WORKER_PRIORITY) else "normal"
+    with one_core(), no_garbage_collection():
+        for name in shipped_names():
+            create_plugin(name)  # loads its kernels, or compiles them, while others may still run
+        priority = "as the worker's" if raise_priority(WORKER_PRIORITY) else "normal"
+        rows = [row(name, options.blocks) for name in shipped_names()]
     table = Table(
         "cost",
         f"One stereo block of {TIMED_BLOCK} samples at {RATE} Hz",
         COLUMNS,
-        [row(name, options.blocks) for name in shipped_names()],
+        rows,
         f"A block lasts {1e6 * TIMED_BLOCK / RATE:.0f} µs. *CPU*: the thread's CPU time; the others are the wall's, "
         "with other programs on the machine. `key_shift` does the work of eight blocks in one.",
     )

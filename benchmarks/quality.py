@@ -8,7 +8,7 @@ streams through the engine. Needs the data folder (RTKARAOKE_DATA). Writes ``res
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from common import Cell, Table, parse, save
@@ -17,6 +17,7 @@ from rtkaraoke.evaluate.metrics import SongScores, bootstrap_median
 from rtkaraoke.evaluate.oracle import KINDS, oracle_voice
 from rtkaraoke.evaluate.songs import (
     SAMPLE_RATE,
+    Figure,
     Separator,
     held_back_instrumentals,
     score_doing_nothing,
@@ -80,11 +81,15 @@ class Judge:
         return self.at_strength(network, network.info.strength, network.info.bias, rate)
 
 
+def sides(found: Mapping[str, Figure]) -> list[Cell]:
+    """SDR of voice and of music, each with its interval."""
+    figures = (found["voice_sdr"], found["music_sdr"])
+    return [cell for figure in figures for cell in (figure.median, f"{figure.low:.1f} … {figure.high:.1f}")]
+
+
 def row(name: str, scores: Sequence[SongScores], lost: Sequence[float] = ()) -> list[Cell]:
     found = summarise(scores)
-    cells: list[Cell] = [name]
-    for figure in (found["voice_sdr"], found["music_sdr"]):
-        cells += [figure.median, f"{figure.low:.1f} … {figure.high:.1f}"]
+    cells: list[Cell] = [name, *sides(found)]
     loss = float(bootstrap_median(lost)[0]) if lost else None
     damage = found["damage"].median
     removal = round(found["removal"].median, 3) + 0.0  # no "-0.0"

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--provider", default="cpu")
     parser.add_argument("--hogs", type=int, default=2)
     parser.add_argument("--name", default="soak", help="of the result file")
-    options = parse(parser, seconds=1.0, prefills=[512], hogs=0)
+    options = parse(parser, seconds=1.0, hogs=0)
 
     results = {}
     for prefill in options.prefills:

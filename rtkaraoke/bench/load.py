@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,16 +46,20 @@ def busy(n_processes: int, kind: str = "cpu") -> Iterator[None]:
                 hog.wait()
 
 
+def _compute() -> None:
+    sum(range(1000))
+
+
 @contextmanager
-def busy_thread(wanted: bool) -> Iterator[None]:
-    """Let a thread of this process compute in Python beside the block, where ``wanted``."""
+def busy_thread(wanted: bool, work: Callable[[], object] = _compute, name: str = "busy") -> Iterator[None]:
+    """Let a thread of this process do ``work`` over and over beside the block, where ``wanted``: compute in Python."""
     ending = threading.Event()
 
-    def work() -> None:
+    def run() -> None:
         while not ending.is_set():
-            sum(range(1000))
+            work()
 
-    thread = threading.Thread(target=work, name="busy", daemon=True)
+    thread = threading.Thread(target=run, name=name, daemon=True)
     if wanted:
         thread.start()
     try:

@@ -380,9 +380,11 @@ class Night(Closing):
 
     def _set_for_singer(self, plugin: str, parameter: str, value: float) -> bool:
         """The level of the record's voice belongs to the song that plays, as on its singer's phone."""
+        if (plugin, parameter) != (REMOVER, VOCALS):
+            return False
         with self._lock:
             playing = self._queue.playing()
-            if (plugin, parameter) != (REMOVER, VOCALS) or playing is None:
+            if playing is None:
                 return False
             self.change(playing.id, Guest(host=True), vocals=value)
             return True

@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtkaraoke.bench.hop import feeding
+from rtkaraoke.bench.load import busy_thread
 from rtkaraoke.live.child import SWITCH_INTERVAL_S
 from rtkaraoke.masks.protocol import MaskNetwork
 
@@ -51,7 +51,12 @@ def measure(network: MaskNetwork, n_hops: int, *, as_live: bool, sample_rate: in
     found = Pauses()
     hop_s = network.info.geometry.at_rate(sample_rate).hop_s
     done_s = np.zeros(n_hops)
-    with feeding(network, sample_rate) as feed, _collector(as_live), _noting(found.collections_ms), _allocating():
+    with (
+        feeding(network, sample_rate) as feed,
+        _collector(as_live),
+        _noting(found.collections_ms),
+        busy_thread(True, _allocate, "allocating"),
+    ):
         started = time.perf_counter()
         for number in range(n_hops):
             time.sleep(max(0.0, started + number * hop_s - time.perf_counter()))
@@ -79,23 +84,9 @@ def _collector(as_live: bool) -> Iterator[None]:
         gc.unfreeze()
 
 
-@contextmanager
-def _allocating() -> Iterator[None]:
-    ending = threading.Event()
-
-    def work() -> None:
-        while True:
-            _ = [[number] for number in range(BURST)]
-            if ending.wait(REST_S):
-                return
-
-    thread = threading.Thread(target=work, name="allocating", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ending.set()
-        thread.join()
+def _allocate() -> None:
+    _ = [[number] for number in range(BURST)]
+    time.sleep(REST_S)
 
 
 @contextmanager
