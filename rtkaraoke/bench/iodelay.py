@@ -13,6 +13,7 @@ CLIENT = "jack_delay"
 READING = re.compile(r"([\d.]+) frames\s+[\d.]+ ms total roundtrip latency")
 WAY_OUT = "on Debian or Ubuntu: apt-get install --no-install-recommends jackd2 (or jack-example-tools)"
 TIMEOUT_S = 20.0
+CONNECT_S = 2.0
 
 
 def jack_iodelay(server: JackServer, channel: int = 1, device: str = DEVICE, n_readings: int = 5) -> list[float]:
@@ -63,8 +64,18 @@ def jack_iodelay(server: JackServer, channel: int = 1, device: str = DEVICE, n_r
 
 
 def _connected(server: JackServer, source: str, sink: str) -> bool:
-    connect = ["jack_connect", "-s", server.name, source, sink]
-    return subprocess.run(connect, env=server.environment, check=False, capture_output=True).returncode == 0
+    # jack_connect waits for word of its connection, for ever where the server's message is lost: the ports are asked.
+    _run(server, "jack_connect", "-s", server.name, source, sink)
+    return sink in _run(server, "jack_lsp", "-s", server.name, "-c", source).split()
+
+
+def _run(server: JackServer, *command: str) -> str:
+    try:
+        return subprocess.run(
+            command, env=server.environment, capture_output=True, text=True, timeout=CONNECT_S, check=False
+        ).stdout
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def _read(descriptor: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,22 @@ def test_the_figure_is_the_known_truth_and_that_of_jack_iodelay(home: Path, peri
         except LiveError as error:
             pytest.skip(str(error))
     assert all(abs(device["value"] - reading) < 0.1 for reading in judged)
+
+
+@pytest.mark.jack
+@jack
+def test_a_jack_connect_that_never_ends_is_not_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hangs where the server's word that the ports are connected gets lost."""
+    with jack_server(512) as server:
+        true = shutil.which("jack_connect")
+        (home / "jack_connect").write_text(f'#!/bin/sh\n{true} "$@"\nexec sleep 600\n')
+        (home / "jack_connect").chmod(0o755)
+        monkeypatch.setenv("PATH", str(home), prepend=os.pathsep)
+        try:
+            judged = jack_iodelay(server, n_readings=1)
+        except LiveError as error:
+            pytest.skip(str(error))
+    assert judged == pytest.approx([512], abs=0.1)
 
 
 @pytest.fixture(scope="module")
