@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.train.loss import LOSSES
 from rtkaraoke.train.networks.gru_unet import GruUnetConfig
-from rtkaraoke.train.pack import SOURCES
+from rtkaraoke.train.pack import SAMPLE_RATE, SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,14 @@ class FitConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherConfig:
+    """What learns from another network; see :mod:`rtkaraoke.train.teacher`. With a share of 0 nothing does."""
+
+    weights: Path = Path()
+    share: float = 0.0  # of the voice to be learned, that is the teacher's and not the true one
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What the exported file says of itself; ``strength`` and ``bias`` are the recommended ones of the mask's logit."""
 
@@ -98,6 +106,7 @@ class TrainConfig:
     geometry: GeometryConfig = field(default_factory=GeometryConfig)
     network: GruUnetConfig = field(default_factory=GruUnetConfig)
     mix: MixConfig = field(default_factory=MixConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     fit: FitConfig = field(default_factory=FitConfig)
 
 
@@ -137,6 +146,11 @@ def _check(config: TrainConfig, where: str) -> None:
         raise ConfigError(f"{where}: fit: loss: unknown key {unknown[0]!r}, wanted one of {', '.join(LOSSES)}")
     if min(fit.loss.values(), default=0.0) < 0 or not any(fit.loss.values()):
         raise ConfigError(f"{where}: fit: loss is {fit.loss}, wanted weights from 0 up and one above 0")
+    if not 0 <= config.teacher.share <= 1:
+        raise ConfigError(f"{where}: teacher: share is {config.teacher.share}, wanted 0 to 1")
+    if config.teacher.share and config.geometry.sample_rate != SAMPLE_RATE:
+        rate = config.geometry.sample_rate
+        raise ConfigError(f"{where}: a teacher hears at {SAMPLE_RATE} Hz, the geometry says {rate}")
     counts = {name: getattr(fit, name) for name in ("steps", "loss_segments", "devices", "threads")}
     counts |= {"checkpoint_every": fit.checkpoint_every, "validate_every": fit.validate_every}
     for name, count in {**counts, "batch": config.mix.batch}.items():

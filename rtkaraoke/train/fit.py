@@ -40,6 +40,7 @@ from rtkaraoke.train.runs import (
     write_checkpoint,
 )
 from rtkaraoke.train.stft import TorchStft
+from rtkaraoke.train.teacher import Teacher, taught
 from rtkaraoke.train.validate import Validation, merit, run_sequence
 
 OPTIMISERS = ("adamw", "muon")
@@ -116,6 +117,7 @@ class Training:
         if config.data == MANIFEST:
             data_root()
         ensure_packed(config.cache, config.data, config.more_data)
+        teacher = Teacher(config.teacher.weights) if config.teacher.share else None
         Mixer(load_packed(config.cache), config.mix, n_samples, np.random.default_rng())
         self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed)
 
@@ -126,6 +128,7 @@ class Training:
         self.fabric.launch()  # from here on in several processes
         self.stft = TorchStft(geometry).to(self.fabric.device)
         self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.teacher = teacher.to(self.fabric.device) if teacher is not None else None
         optimiser = make_optimiser(
             fit.optimiser, self.plain.parameters(), fit.learning_rate, weight_decay=fit.weight_decay
         )
@@ -201,6 +204,8 @@ class Training:
         torch.manual_seed(int(seeds.generate_state(1)[0]))
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.step, fit)
+        if self.teacher is not None:
+            voice, music = taught(self.teacher, voice, music, self.config.teacher.share)
         self.network.train()
         loss = training_loss(self.network, self.stft, voice, music, fit.loss_segments, fit.loss)
         self.fabric.backward(loss)
