@@ -146,6 +146,7 @@ def engine(status: LiveStatus) -> dict[str, Any]:
         "xruns": status.xruns,
         "late": status.hops.get("late", 0),
         "hops": status.hops.get("hops", 0),
+        "late_plugins": {name.removesuffix(".late"): n for name, n in status.hops.items() if name.endswith(".late")},
         "load": status.load.get("p99", 0.0),
         "realtime": status.realtime,
         "provider": status.provider,

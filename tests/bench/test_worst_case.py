@@ -34,11 +34,10 @@ def network() -> CentreNetwork:
 @linux
 def test_faults_are_those_of_the_thread_that_touches_memory() -> None:
     before = memory.thread_faults()
-    touched = memory.touch_fresh_memory(64 * memory.PAGE)
+    memory.touch_fresh_memory(63 * memory.PAGE + 1)  # part of a page is a page
     after = memory.thread_faults()
     assert before is not None
     assert after is not None
-    assert touched.n_pages == 64
     assert after[0] - before[0] >= 64
     others: list[tuple[int, int] | None] = []
     thread = threading.Thread(target=lambda: others.append(memory.thread_faults()))
@@ -46,10 +45,6 @@ def test_faults_are_those_of_the_thread_that_touches_memory() -> None:
     thread.join()
     assert others[0] is not None
     assert others[0][0] < after[0]
-
-
-def test_part_of_a_page_is_a_page() -> None:
-    assert memory.touch_fresh_memory(memory.PAGE + 1).n_pages == 2
 
 
 @pytest.mark.parametrize("warm", [False, True])
@@ -179,9 +174,7 @@ def test_rests_are_slept_through_and_polled(network: CentreNetwork) -> None:
 
 
 def test_a_long_run_is_cut_into_windows(network: CentreNetwork) -> None:
-    seen = []
-    found = processor.drift(network, 2, 0.05, progress=lambda *at: seen.append(at))
-    assert seen == [(0, 2), (1, 2)]
+    found = processor.drift(network, 2, 0.05)
     assert [window.ends_s for window in found.windows] == [0.05, 0.1]
     assert all(len(window.timing.wall_ms) for window in found.windows)
     assert found.stolen is None or 0 <= found.stolen <= 1

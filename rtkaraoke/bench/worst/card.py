@@ -15,7 +15,7 @@ MAX_STEPS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stalls:
+class StepTimes:
     """Wall times of steps in ms.
 
     Back to back, and ``(pause, step)`` at the pace of hops after pauses of so many seconds.
@@ -27,7 +27,7 @@ class Stalls:
 
 def measure(
     network: MaskNetwork, seconds: float, pauses_s: Sequence[float], n_pauses: int, sample_rate: int = 44_100
-) -> Stalls:
+) -> StepTimes:
     """Time steps on noise, wherever ``network`` runs.
 
     Parameters
@@ -73,4 +73,4 @@ def measure(
             after[pause_s] = np.multiply(rows, 1e-6, dtype=np.float64)
     finally:
         model.close()
-    return Stalls(np.multiply(times[:n_steps], 1e-6, dtype=np.float64), after)
+    return StepTimes(np.multiply(times[:n_steps], 1e-6, dtype=np.float64), after)

@@ -23,7 +23,6 @@ def thread_faults() -> tuple[int, int] | None:
 class Touched:
     """What writing one byte into each page of new memory took, and doing so once more."""
 
-    n_pages: int
     fresh_ms: float
     again_ms: float
 
@@ -44,4 +43,4 @@ def touch_fresh_memory(size: int) -> Touched:
             started = time.perf_counter_ns()
             memory[::PAGE] = ones
             times.append(1e-6 * (time.perf_counter_ns() - started))
-    return Touched(n_pages, *times)
+    return Touched(*times)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,20 +92,12 @@ class Drift:
         return max(float((each.timing.wall_ms - each.timing.cpu_ms).max()) for each in self.windows)
 
 
-def drift(
-    network: MaskNetwork,
-    n_windows: int,
-    window_s: float,
-    progress: Callable[[int, int], None] | None = None,
-    sample_rate: int = 44_100,
-) -> Drift:
+def drift(network: MaskNetwork, n_windows: int, window_s: float, sample_rate: int = 44_100) -> Drift:
     """Run hops back to back for ``n_windows`` times ``window_s`` seconds: several times what live sound asks for."""
     windows = []
     before, started = stolen_ticks(), time.perf_counter()
     with feeding(network, sample_rate) as feed:
         for number in range(n_windows):
-            if progress is not None:
-                progress(number, n_windows)
             watch = Stopwatch(round(MAX_HOPS_PER_S * window_s) + 1, 0)
             ends = started + (number + 1) * window_s
             for _ in range(round(MAX_HOPS_PER_S * window_s) + 1):

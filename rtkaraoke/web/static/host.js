@@ -137,12 +137,14 @@ function drawPulse(pulse) {
   terms.forEach(([, ms], i) => { stack.children[i].style.width = `${(100 * ms) / whole}%`; });
   rows("latency-terms", terms.map(([name, ms], i) => [name, `${ms.toFixed(1)} ms`, i]));
   const lost = count(engine.xruns);
+  const plugins = Object.entries(engine.late_plugins);
   rows("health", [
     ["State", engine.state],
     ["Output", engine.output || "–"],
     ["Rate and period", `${engine.sample_rate} Hz · ${engine.period}`],
     ["Xruns", lost ? Object.entries(engine.xruns).filter(([, n]) => n).map(([name, n]) => `${name.replaceAll("_", " ")} ${n}`).join(", ") : "0"],
     ["Late masks", `${engine.late} of ${engine.hops}`],
+    ...(plugins.length ? [["Late plugins", plugins.map(([name, n]) => `${name} ${n}`).join(", ")]] : []),
     ["Load, 99 %", `${Math.round(100 * engine.load)} %`],
     ["Real-time priority", engine.realtime ? "granted" : "refused"],
     ["Network runs on", engine.provider || "–"],
