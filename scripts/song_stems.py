@@ -4,23 +4,24 @@
 
 Their stems are not known. A network that learns from the same teacher does not need them, and their singers are others
 than those of the pairs. Writes Ogg Vorbis and a ``manifest.csv``; a recipe takes them in by ``more_data = ["FOLDER"]``.
+A song under a licence for everyone, CC BY or CC BY-SA, is of the family ``songs-free``, the others of ``songs``.
 """
 
-import csv
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
+from pairs import SAMPLE_RATE, PairWriter
 
 from rtkaraoke.evaluate.data import data_root, read_audio, stereo
-from rtkaraoke.train.pack import SAMPLE_RATE, full_band
+from rtkaraoke.train.pack import full_band
 from rtkaraoke.train.teacher import Teacher
 
-FAMILY = "songs"
 BLOCK, MARGIN = 40 * SAMPLE_RATE, 2 * SAMPLE_RATE
-COLUMNS = ("kind", "family", "id", "group", "split", "sample_rate", "channels", "seconds", "path", "licence")
+FREE = re.compile(r"by(-sa)?/\d")
 
 
 def voice_of(teacher: Teacher, mixture: torch.Tensor) -> np.ndarray:
@@ -33,35 +34,24 @@ def voice_of(teacher: Teacher, mixture: torch.Tensor) -> np.ndarray:
     return np.concatenate(blocks, axis=1)
 
 
-def write(path: Path, audio: np.ndarray) -> None:
-    """``(2, sample)`` as Ogg Vorbis; in blocks, as libsndfile overflows its stack with a whole song."""
-    with soundfile.SoundFile(path, "w", SAMPLE_RATE, 2, format="OGG", subtype="VORBIS") as file:
-        for start in range(0, audio.shape[1], SAMPLE_RATE):
-            file.write(audio[:, start : start + SAMPLE_RATE].T)
+def licence_of(song: Path) -> str:
+    """Of the sound, which its ``license.txt`` names first."""
+    found = re.search(r"creativecommons\.org/licenses/([a-z-]+/[\d.]+)", (song / "license.txt").read_text())
+    return f"CC {found[1]}" if found else "unknown"
 
 
 def main() -> None:
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
-    teacher, folder = Teacher(Path(sys.argv[1]).expanduser()), Path(sys.argv[2]).expanduser()
-    rows = []
-    for number, path in enumerate(sorted((data_root() / "songs").glob("*/audio.ogg"))):
-        rate = soundfile.info(path).samplerate
-        mixture = full_band(stereo(read_audio(path)), rate)
-        peak = max(1.0, float(np.abs(mixture).max()))  # what goes beyond full scale would be clipped
-        mixture = mixture / np.float32(peak)
-        voice = voice_of(teacher, torch.from_numpy(mixture))
-        target = folder / FAMILY / f"{number:02d}"
-        target.mkdir(parents=True, exist_ok=True)
-        for name, signal in (("vocals", voice), ("accompaniment", mixture - voice)):
-            write(target / f"{name}.ogg", signal)
-        seconds = f"{mixture.shape[1] / SAMPLE_RATE:.3f}"
-        name, licence = path.parent.name, "Creative Commons, see license.txt of the song"
-        place = target.relative_to(folder).as_posix()
-        rows.append(("pair", FAMILY, name, name, "train", SAMPLE_RATE, 2, seconds, place, licence))
-        print(f"{name}: {seconds} s", flush=True)
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+    teacher = Teacher(Path(sys.argv[1]).expanduser())
+    with PairWriter(Path(sys.argv[2]).expanduser()) as pairs:
+        for path in sorted((data_root() / "songs").glob("*/audio.ogg")):
+            mixture = full_band(stereo(read_audio(path)), soundfile.info(path).samplerate)
+            mixture = mixture / np.float32(max(1.0, np.abs(mixture).max()))  # what is beyond full scale would be cut
+            voice = voice_of(teacher, torch.from_numpy(mixture))
+            licence = licence_of(path.parent)
+            family = "songs-free" if FREE.search(licence) else "songs"
+            pairs.write(family, path.parent.name, licence, voice, mixture - voice)
 
 
 if __name__ == "__main__":

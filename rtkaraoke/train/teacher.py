@@ -1,4 +1,4 @@
-"""Spleeter's two-stem networks as a teacher: what a separator that has heard 25 000 songs would take for the voice.
+"""Spleeter's two-stem networks as a teacher: what a separator that has heard 24 000 songs would take for the voice.
 
 R. Hennequin, A. Khlif, F. Voituret and M. Moussallam, "Spleeter: a fast and efficient music source separation tool
 with pre-trained models", Journal of Open Source Software 5(50), 2020. Two U-nets of A. Jansson et al. (ISMIR 2017) on
