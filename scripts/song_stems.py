@@ -1,10 +1,11 @@
-"""The whole songs of the data folder as pairs for training, taken apart by the teacher of `train/teacher.py`.
+"""Whole songs as pairs for training, taken apart by the teacher of `train/teacher.py`.
 
-    python scripts/song_stems.py TEACHER FOLDER
+    python scripts/song_stems.py TEACHER FOLDER [SONGS]
 
-Their stems are not known. A network that learns from the same teacher does not need them, and their singers are others
-than those of the pairs. Writes Ogg Vorbis and a ``manifest.csv``; a recipe takes them in by ``more_data = ["FOLDER"]``.
-A song under a licence for everyone, CC BY or CC BY-SA, is of the family ``songs-free``, the others of ``songs``.
+SONGS is a folder of music with voices, by default the songs of the data folder. Their stems are not known. A network
+that learns from the same teacher does not need them, and their singers are others than those of the pairs. Writes Ogg
+Vorbis and a ``manifest.csv``; a recipe takes them in by ``more_data = ["FOLDER"]``. A song under CC BY or CC
+BY-SA is of the family ``songs-free``, the others of ``songs``.
 """
 
 import re
@@ -21,6 +22,7 @@ from rtkaraoke.train.pack import full_band
 from rtkaraoke.train.teacher import Teacher
 
 BLOCK, MARGIN = 40 * SAMPLE_RATE, 2 * SAMPLE_RATE
+ENDINGS = {".flac", ".mp3", ".ogg", ".opus", ".wav"}
 FREE = re.compile(r"by(-sa)?/\d")
 
 
@@ -35,23 +37,26 @@ def voice_of(teacher: Teacher, mixture: torch.Tensor) -> np.ndarray:
 
 
 def licence_of(song: Path) -> str:
-    """Of the sound, which its ``license.txt`` names first."""
-    found = re.search(r"creativecommons\.org/licenses/([a-z-]+/[\d.]+)", (song / "license.txt").read_text())
+    """Of the sound, which the ``license.txt`` beside it names first."""
+    text = song.with_name("license.txt")
+    found = re.search(r"creativecommons\.org/licenses/([a-z-]+/[\d.]+)", text.read_text() if text.is_file() else "")
     return f"CC {found[1]}" if found else "unknown"
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         raise SystemExit(__doc__)
     teacher = Teacher(Path(sys.argv[1]).expanduser())
+    songs = Path(sys.argv[3]).expanduser() if len(sys.argv) == 4 else data_root() / "songs"
     with PairWriter(Path(sys.argv[2]).expanduser()) as pairs:
-        for path in sorted((data_root() / "songs").glob("*/audio.ogg")):
+        for path in sorted(path for path in songs.rglob("*") if path.suffix.lower() in ENDINGS):
             mixture = full_band(stereo(read_audio(path)), soundfile.info(path).samplerate)
             mixture = mixture / np.float32(max(1.0, np.abs(mixture).max()))  # what is beyond full scale would be cut
             voice = voice_of(teacher, torch.from_numpy(mixture))
-            licence = licence_of(path.parent)
+            licence = licence_of(path)
             family = "songs-free" if FREE.search(licence) else "songs"
-            pairs.write(family, path.parent.name, licence, voice, mixture - voice)
+            name = path.parent.name if path.stem == "audio" else path.stem
+            pairs.write(family, name, licence, voice, mixture - voice)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """A teacher hears what a student hears, and never says that somebody sings where nobody does."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
@@ -10,6 +15,7 @@ pytest.importorskip("lightning_fabric")
 from torch import nn  # noqa: E402
 
 from rtkaraoke.errors import ConfigError, ModelError  # noqa: E402
+from rtkaraoke.evaluate.data import read_manifest, read_pair  # noqa: E402
 from rtkaraoke.train import fit  # noqa: E402
 from rtkaraoke.train.teacher import Teacher, Unet, taught  # noqa: E402
 from tests.support.training import shorten_validation, tiny_recipe  # noqa: E402
@@ -93,6 +99,25 @@ def test_a_teacher_that_cannot_be_had_is_said(tmp_path: Path, table: str, error:
     path.write_text(path.read_text() + "[teacher]\n" + table.replace("DAMAGED", str(tmp_path / "damaged.pt")) + "\n")
     with pytest.raises(error, match=named):
         fit.train(path)
+
+
+def test_a_folder_of_songs_becomes_pairs(tmp_path: Path, root: Path, weights: Path) -> None:
+    song = 0.1 * np.random.default_rng(1).standard_normal((3 * RATE, 2))
+    for name, licence in (
+        ("one", "creativecommons.org/licenses/by-nc/3.0/"),
+        ("two", "creativecommons.org/licenses/by/4.0"),
+    ):
+        (tmp_path / "songs" / name).mkdir(parents=True)
+        soundfile.write(tmp_path / "songs" / name / "audio.ogg", song, RATE)
+        (tmp_path / "songs" / name / "license.txt").write_text(f"Music: http://creativecommons.org/licenses/{licence}")
+    command = [sys.executable, root / "scripts" / "song_stems.py", weights, tmp_path / "pairs", tmp_path / "songs"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(root)}, timeout=100)
+    items = read_manifest(tmp_path / "pairs")
+    assert [(i.id, i.family, i.kind, i.split) for i in items] == [
+        ("one", "songs", "pair", "train"), ("two", "songs-free", "pair", "train"),
+    ]  # fmt: skip
+    voice, music = read_pair(items[0])
+    np.testing.assert_allclose((voice + music)[:, 1000:-1000].std(), 0.1, rtol=0.2)
 
 
 def test_a_teacher_hears_at_44100(tmp_path: Path, weights: Path) -> None:
