@@ -7,7 +7,6 @@ beside a ``manifest.csv`` of rows ``music``. A recipe takes them in by ``more_da
 apt-get and dpkg-deb, no root. The licences are those of the packages: their copyright files lie in FOLDER/licences.
 """
 
-import csv
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from data_folder import write_manifest
 
 #: package -> family and licence of the music
 PACKAGES = {
@@ -40,7 +40,6 @@ ENDINGS = {".ogg", ".mp3", ".flac", ".opus"}
 PIECE_S = 25.0  # what is shorter is an effect
 EXCERPT_S = 24.0
 PEAK = 0.9
-COLUMNS = ("kind", "family", "id", "group", "split", "sample_rate", "channels", "seconds", "path", "licence")
 
 
 def unpack(package: str, to: Path) -> Path:
@@ -109,8 +108,7 @@ def main() -> None:
                         ("music", family, name, path.stem, "train", rate, audio.shape[1], seconds, target, licence)
                     )
         print(f"{package}: {len(rows)} excerpts so far", flush=True)
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+    write_manifest(folder, rows)
 
 
 if __name__ == "__main__":

