@@ -1,18 +1,21 @@
 """Cheap variations of voices and backings. All take and give float32 ``(2, sample)`` at 44.1 kHz.
 
 Variety of voices is what limits a network trained on this data, and the processor shares its cores with the
-training: every effect here is a recursive filter, a resampling or one FFT convolution.
+training: every effect here is a recursive filter, a resampling, one FFT convolution or one short-time transform.
 """
 
 import numpy as np
 import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve, lfilter, sosfilt
+from scipy.signal import ShortTimeFFT, fftconvolve, lfilter, sosfilt
 
 from rtkaraoke.evaluate.data import Audio
 
 SAMPLE_RATE = 44_100
+FRAMES = ShortTimeFFT(np.hanning(1025)[:-1], hop=512, fs=SAMPLE_RATE)  # of shift_formants
+N_CEPSTRUM = 60  # 1.4 ms: shorter than the period of nearly all sung notes, so that it keeps formants and no harmonics
+MOST_DB = 18.0  # by which a formant that moves raises or lowers a bin
 
 
 def db_to_gain(db: float) -> float:
@@ -35,6 +38,27 @@ def change_speed(audio: Audio, factor: float, n_samples: int) -> Audio:
     out = np.zeros((2, n_samples), np.float32)
     out[:, : faster.shape[1]] = faster[:, :n_samples]
     return out
+
+
+def shift_formants(audio: Audio, factor: float) -> Audio:
+    """Move what the throat filters ``factor`` times as high and leave the notes: another singer sings the same.
+
+    Each frame's smooth envelope, by the low part of its cepstrum, is replaced by itself stretched along frequency;
+    both sides get the same gains. Perturbing the length of the vocal tract makes many speakers of few (N. Jaitly and G.
+    Hinton, "Vocal Tract Length Perturbation (VTLP) improves speech recognition", 2013).
+    """
+    spectrum = FRAMES.stft(audio)
+    log_power = np.log(np.square(np.abs(spectrum)).sum(axis=0) + 1e-6)
+    cepstrum = np.fft.irfft(log_power, axis=0)
+    cepstrum[N_CEPSTRUM:-N_CEPSTRUM] = 0.0
+    envelope = np.fft.rfft(cepstrum, axis=0).real
+    source = np.arange(len(envelope)) / factor
+    below = np.minimum(source.astype(int), len(envelope) - 2)
+    share = np.minimum(source - below, 1.0)[:, None]
+    moved = (1 - share) * envelope[below] + share * envelope[below + 1]
+    most = MOST_DB / 10 * np.log(10)
+    gains = np.exp(0.5 * np.clip(moved - envelope, -most, most))
+    return FRAMES.istft(spectrum * gains, k1=audio.shape[1]).astype(np.float32)
 
 
 def peak_filter(hz: float, gain_db: float, q: float) -> NDArray[np.float64]:

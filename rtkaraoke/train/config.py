@@ -36,6 +36,7 @@ class MixConfig:
     no_voice: float = 0.08
     no_music: float = 0.04
     speed: float = 0.12  # largest change, both ways
+    formants: float = 0.0  # largest shift of a voice's formants, both ways
     colour: float = 0.3  # an equaliser on a true pair's voice, and on its music
     mashup: float = 0.0  # a random voice's music is that of two songs
     voice_db: float = -4.0  # mean level of a random voice against its backing
@@ -148,6 +149,8 @@ def _check(config: TrainConfig, where: str) -> None:
         raise ConfigError(f"{where}: fit: loss is {fit.loss}, wanted weights from 0 up and one above 0")
     if not 0 <= config.teacher.share <= 1:
         raise ConfigError(f"{where}: teacher: share is {config.teacher.share}, wanted 0 to 1")
+    if not 0 <= config.mix.formants <= 1:
+        raise ConfigError(f"{where}: mix: formants is {config.mix.formants}, wanted 0 to 1")
     if config.teacher.share and config.geometry.sample_rate != SAMPLE_RATE:
         rate = config.geometry.sample_rate
         raise ConfigError(f"{where}: a teacher hears at {SAMPLE_RATE} Hz, the geometry says {rate}")

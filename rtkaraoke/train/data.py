@@ -91,6 +91,7 @@ class Mixer:
         factor = self._speed(self.config.speed)
         offset = self._offset(clip, factor)
         voice, music = (self._crop(c, offset, factor) for c in (clip, self.partner[clip.pair]))
+        voice = self._other_throat(voice)
         gain_db = random.normal(0, 2.5)
         voice_rms, music_rms = augment.rms(voice), augment.rms(music)
         if voice_rms > 0 and music_rms > 0:  # some productions bury the voice: keep it audible
@@ -148,7 +149,7 @@ class Mixer:
                 audio[:, begin:end] = part[:, begin - position : end - position]
                 position += part.shape[1] + int(random.exponential(0.3) * SAMPLE_RATE)
                 clip = same[random.integers(len(same))]
-        return augment.dress_voice(audio, random, dry)
+        return augment.dress_voice(self._other_throat(audio), random, dry)
 
     def _music(self) -> Audio:
         """One dressed backing."""
@@ -158,6 +159,13 @@ class Mixer:
 
     def _speed(self, most: float) -> float:
         return 1.0 + self.random.uniform(-most, most) if self.random.random() < 0.7 else 1.0
+
+    def _other_throat(self, voice: Audio) -> Audio:
+        """Half of the voices with their formants elsewhere; at 0 nothing is drawn: older runs stay as they were."""
+        most = self.config.formants
+        if not most or self.random.random() < 0.5:
+            return voice
+        return augment.shift_formants(voice, float(np.exp(self.random.uniform(-1, 1) * np.log1p(most))))
 
     def _pick(self, families: Families, weights: dict[str, float]) -> Clip:
         """A family by weight, then a clip in proportion to the root of its length."""

@@ -44,6 +44,7 @@ def test_shipped_recipes_are_valid(root: Path, name: str) -> None:
         ("run = ", "not TOML"),
         ("data = 'internet'", "data is 'internet', wanted one of manifest, generated"),
         ("[fit]\nsteps = [3]", "fit: steps"),
+        ("[mix]\nformants = -0.2", "formants is -0.2, wanted 0 to 1"),
         ("[fit]\nsteps = 0", "steps is 0, wanted 1 or more"),
         ("[mix]\nbatch = 0", "batch is 0"),
         ("[fit]\nworkers = -1", "workers is -1"),

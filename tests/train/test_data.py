@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 torch = pytest.importorskip("torch")
 
@@ -81,7 +82,16 @@ def test_same_seed_same_examples(packed: Packed) -> None:
 
 
 @pytest.mark.parametrize(
-    "effect", [augment.equalise, augment.pan, augment.reverberate, augment.compress, augment.saturate, augment.double]
+    "effect",
+    [
+        augment.equalise,
+        augment.pan,
+        augment.reverberate,
+        augment.compress,
+        augment.saturate,
+        augment.double,
+        lambda audio, random: augment.shift_formants(audio, random.uniform(0.8, 1.25)),
+    ],
 )
 def test_effects_keep_shape_and_survive_silence(effect: object) -> None:
     random = np.random.default_rng(2)
@@ -98,6 +108,37 @@ def test_speed_moves_pitch_with_time() -> None:
     tone = np.tile(np.sin(2 * np.pi * 1000 * t), (2, 1)).astype(np.float32)
     faster = augment.change_speed(tone, 1.1, SAMPLE_RATE // 2)
     assert np.argmax(np.abs(np.fft.rfft(faster[0]))) * 2 == pytest.approx(1100, abs=2)
+
+
+def vowel() -> np.ndarray:
+    """A second of a note of 200 Hz, formant at 1000 Hz."""
+    pulses = np.zeros(SAMPLE_RATE)
+    pulses[::220] = 0.3
+    section = augment.peak_filter(1000, 20, 1.0)[0]
+    return np.tile(lfilter(section[:3], section[3:], pulses), (2, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("factor", "harmonic"), [(0.8, 4), (1.0, 5), (1.2, 6)])
+def test_formants_move_and_the_note_stays(factor: float, harmonic: int) -> None:
+    shifted = augment.shift_formants(vowel(), factor)
+    power = np.square(np.abs(np.fft.rfft(shifted[0] * np.hanning(SAMPLE_RATE))))
+    near = [power[int(k * 200.45) - 5 : int(k * 200.45) + 6].sum() for k in range(1, 11)]
+    assert 1 + int(np.argmax(near)) == harmonic
+    assert sum(near) > 0.99 * power[100:2100].sum()  # still harmonics of the same note, nothing between them
+    assert rms(shifted) == pytest.approx(rms(vowel()), rel=0.25)
+
+
+def test_formants_at_their_place_change_nothing() -> None:
+    np.testing.assert_allclose(augment.shift_formants(vowel(), 1.0), vowel(), atol=1e-5)
+
+
+def test_a_recipe_without_formants_draws_what_it_always_drew(packed: Packed) -> None:
+    """Half the voices are others when it asks for them, the music is the same."""
+    without, again, with_them = (mixer(packed, true_pair=1.0, formants=most) for most in (0.0, 0.0, 0.2))
+    pairs = [draws.draw() for draws in (without, again)]
+    np.testing.assert_array_equal(pairs[0][0], pairs[1][0])
+    changed = [with_them._other_throat(pairs[0][0]) for _ in range(40)]
+    assert 8 < sum(not np.array_equal(voice, pairs[0][0]) for voice in changed) < 32
 
 
 def test_replicated_band_fills_the_top_and_leaves_the_rest() -> None:
