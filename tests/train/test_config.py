@@ -22,7 +22,11 @@ FREE = {
     *("asc", "flare-game", "fretsonfire-songs-muldjord", "hedgewars", "hyperrogue", "lincity-ng", "megaglest", "naev"),
     *("planetblupi-ogg", "singularity", "supertux", "unknown-horizons", "warzone2100", "wesnoth", "widelands"),
 }
-SHIPPED = ["live", "live-games", "live-taught", "playback", "playback-games", "playback-taught", "free"]
+SHIPPED = [
+    *("live", "live-games", "live-taught"),
+    *("playback", "playback-games", "playback-taught", "playback-formants"),
+    *("free", "free-taught"),
+]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
