@@ -45,7 +45,7 @@ class Step(nn.Module):
     def forward(self, spectrum: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Mask ``(stream, channel, bin)`` of a frame ``(stream, channel, bin, 2)``, then the states after it."""
         mask, after = masks(self.network, spectrum.unsqueeze(2), dict(zip(self.names, states, strict=True)))
-        return mask.squeeze(2), *(after[name] for name in self.names)
+        return mask[:, :, 0], *(after[name] for name in self.names)
 
 
 def masks(

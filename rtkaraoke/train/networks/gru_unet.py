@@ -15,9 +15,7 @@ Tensors are laid out ``(stream, feature, frame, band)``: frequency innermost is 
 want.
 """
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -75,24 +73,32 @@ class Bands:
         return 4.0 - 2.1 * torch.log1p(torch.cat([fine, coarse]) / (2 * self.stride))
 
 
+def static_shape(x: Tensor) -> list[int]:
+    """Shape of ``x`` as numbers, which an exported graph then need not work out in every step."""
+    return [int(size) for size in x.shape]
+
+
 def activate(x: Tensor) -> Tensor:
     """A rectifier that leaks: without normalisation, a third of the deep units of a tight one die early."""
     return functional.leaky_relu(x, LEAK)
 
 
-def running_mean(x: Tensor, before: Tensor, frames: float) -> Tensor:
-    """Exponential mean over the frames of ``x`` ``(stream, feature, frame, band)``.
+def running_means(x: Tensor, before: Tensor, times: Tensor) -> Tensor:
+    """Exponential means over the frames of ``x`` ``(stream, feature, frame, band)``, one for each of ``times``.
 
-    ``before`` ``(stream, feature, 1, band)`` is the mean before the first of them. In chunks, each a product with a
-    triangular matrix: quick for a sequence, and the plain recursion for a single frame.
+    ``times`` are time constants in frames; ``before`` ``(stream, time * feature, 1, band)`` holds the means before the
+    first frame, and what is returned is laid out likewise. In chunks, each a product with a triangular matrix: quick
+    for a sequence, and the plain recursion for a single frame.
     """
-    keep = math.exp(-1.0 / frames)
+    _, n_features, n_frames, n_bands = static_shape(x)
+    times = times.view(-1, 1, 1, 1)
     means = []
-    for start in range(0, x.shape[2], CHUNK):
-        chunk = x[:, :, start : start + CHUNK]
-        age = torch.arange(chunk.shape[2], device=x.device, dtype=x.dtype)
-        weights = torch.tril((1.0 - keep) * torch.exp((age - age[:, None]).clamp(max=0.0) / frames))
-        mean = weights @ chunk + torch.exp(-(age[:, None] + 1.0) / frames) * before
+    for start in range(0, n_frames, CHUNK):
+        chunk = x[:, None, :, start : start + CHUNK]
+        age = torch.arange(min(CHUNK, n_frames - start), device=x.device, dtype=x.dtype)
+        weights = torch.tril(-torch.expm1(-1.0 / times) * torch.exp((age - age[:, None]).clamp(max=0.0) / times))
+        fades = torch.exp(-(age[:, None] + 1.0) / times).repeat_interleave(n_features, 0).flatten(0, 1)
+        mean = (weights @ chunk).reshape(-1, len(fades), len(age), n_bands) + fades * before
         before = mean[:, :, -1:]
         means.append(mean)
     return torch.cat(means, dim=2)
@@ -110,6 +116,9 @@ class GruUnetConfig:
         How many frames before the present one the second frame lies that each of them sees; 0 for none.
     hidden : int
         Units of the GRU; its state is bounded by one.
+    pace : int
+        Frames from one step of the GRU to the next: with 2, even and odd frames have states of their own, and weights
+        learned at twice the hop keep their meaning.
     memory_s : tuple of float
         Time constants of the running means, in seconds, rising.
     dropout : float
@@ -120,6 +129,7 @@ class GruUnetConfig:
     channels: tuple[int, ...] = (48, 64, 96, 128, 128)
     back: tuple[int, ...] = (0, 2, 4, 6, 8)
     hidden: int = 256
+    pace: int = 1
     memory_s: tuple[float, ...] = (0.012, 0.046, 0.19, 1.0)
     dropout: float = 0.0
 
@@ -132,18 +142,19 @@ class GruUnet(nn.Module):
 
     tilt: Tensor
     ramp: Tensor
+    times: Tensor
 
     def __init__(self, config: GruUnetConfig = GruUnetConfig(), geometry: StftGeometry = LIVE) -> None:
         super().__init__()
         self.config, self.geometry, self.bands = config, geometry, Bands.of(geometry)
-        self.past = [seconds / geometry.hop_s for seconds in config.memory_s]
         self.ahead = frames_ahead(geometry.look_ahead)
         n_bands = self.bands.n_bands
-        n_features = N_VIEWS * (1 + len(self.past)) + 2 * len(self.ahead) + 1
+        n_features = N_VIEWS * (1 + len(config.memory_s)) + 2 * len(self.ahead) + 1
         self.widths = (n_features, *config.channels)
         strides = (self.bands.stride, 2, 2, 2, 2)
         kernels = (2 * self.bands.stride + 1, 4, 4, 4, 4)
         self.register_buffer("tilt", self.bands.typical_log_power(), persistent=False)
+        self.register_buffer("times", torch.tensor(config.memory_s) / geometry.hop_s, persistent=False)
         self.register_buffer("ramp", torch.linspace(-1.0, 1.0, n_bands).view(1, 1, 1, n_bands), persistent=False)
         self.down = nn.ModuleList(
             nn.Conv2d(
@@ -179,22 +190,22 @@ class GruUnet(nn.Module):
             for i, back in enumerate(self.config.back)
             if back
         }
-        if self.past:
-            states["means"] = torch.zeros(n_streams, N_VIEWS * len(self.past), 1, sizes[0])
+        if self.config.memory_s:
+            states["means"] = torch.zeros(n_streams, N_VIEWS * len(self.config.memory_s), 1, sizes[0])
         if self.geometry.look_ahead:
             states["ahead"] = torch.zeros(n_streams, N_VIEWS, self.geometry.look_ahead, sizes[0])
-        states["gru"] = torch.zeros(n_streams, 1, self.config.hidden)
+        states["gru"] = torch.zeros(n_streams, self.config.pace, self.config.hidden)
         return states
 
     def log_power(self, spectrum: Tensor) -> Tensor:
         """``(stream, view, frame, band)``: log power of left, right, mid and side, around zero for music."""
-        left, right = spectrum[:, :1], spectrum[:, 1:]
+        half = 0.5 * spectrum
+        left, right = half[:, :1], half[:, 1:]
         # mid and side as signals, not from the cross spectrum: the side of a mono song is then exactly zero
-        views = (left, right, 0.5 * (left + right), 0.5 * (left - right))
-        power = torch.cat([view[..., 0].square() + view[..., 1].square() for view in views], dim=1)
+        power = torch.cat([spectrum, left + right, left - right], dim=1).square().sum(-1)
         bands = self.bands
         fine, coarse = power[..., : bands.fine], power[..., bands.fine : bands.n_bins - 1]
-        coarse = coarse.unflatten(-1, (bands.n_bands - bands.fine, bands.coarse)).mean(-1)
+        coarse = coarse.reshape(-1, *static_shape(coarse)[1:3], bands.n_bands - bands.fine, bands.coarse).mean(-1)
         return (torch.log(torch.cat([fine, coarse], dim=-1) + POWER_FLOOR) - self.tilt) / 3.0
 
     def features(self, spectrum: Tensor, states: dict[str, Tensor], after: dict[str, Tensor]) -> Tensor:
@@ -204,21 +215,32 @@ class GruUnet(nn.Module):
         frame itself adds to the quickest, mid and side of some later frames, and where the band lies.
         """
         x = self.log_power(spectrum)
-        n_ahead, n_frames = self.geometry.look_ahead, x.shape[2]
+        n_ahead, n_frames = self.geometry.look_ahead, static_shape(x)[2]
         later = []
         if n_ahead:
             known = torch.cat([states["ahead"], x], dim=2)
             after["ahead"] = known[:, :, n_frames:]
             x = known[:, :, :n_frames]
             later = [known[:, 2:, i : i + n_frames] for i in self.ahead]
-        levels = [x]
-        for i, frames in enumerate(self.past):
-            levels.append(running_mean(x, states["means"][:, i * N_VIEWS : (i + 1) * N_VIEWS], frames))
-        if self.past:
-            after["means"] = torch.cat([level[:, :, -1:] for level in levels[1:]], dim=1)
-        news = [quick - slow for quick, slow in pairwise(levels)]
         where = self.ramp + 0.0 * x[:, :1]  # expand() would fix the number of streams on export
-        return torch.cat([*news, levels[-1], *later, where], dim=1)
+        if "means" in states:
+            means = running_means(x, states["means"], self.times)
+            after["means"] = means[:, :, -1:]
+            levels = torch.cat([x, means], dim=1)
+            x = torch.cat([levels[:, :-N_VIEWS] - means, levels[:, -N_VIEWS:]], dim=1)
+        return torch.cat([x, *later, where], dim=1)
+
+    def recur(self, x: Tensor, before: Tensor) -> Tensor:
+        """The GRU over ``x`` ``(stream, frame, unit)``, each frame going on from the one ``pace`` frames before it."""
+        pace, n_frames = self.config.pace, static_shape(x)[1]
+        outs = [
+            self.gru(x[:, i::pace], before[:, i : i + 1].transpose(0, 1).contiguous())[0]
+            for i in range(min(pace, n_frames))
+        ]
+        if len(outs) == 1:
+            return outs[0]
+        outs = [functional.pad(out, (0, 0, 0, outs[0].shape[1] - out.shape[1])) for out in outs]
+        return torch.stack(outs, dim=2).flatten(1, 2)[:, :n_frames]
 
     def forward(self, spectrum: Tensor, states: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Mask logits ``(stream, 2, frame, bin)`` and the states after the last frame; from silence without states.
@@ -229,23 +251,33 @@ class GruUnet(nn.Module):
         after: dict[str, Tensor] = {}
         with torch.autocast(spectrum.device.type, enabled=False):  # half precision would blur the running means
             x = self.features(spectrum, states, after)
+        n_frames = static_shape(x)[2]
         skips = []
         for i, layer in enumerate(self.down):
-            if back := self.config.back[i]:
-                x = torch.cat([states[f"down{i}"].to(x.dtype).contiguous(memory_format=torch.channels_last), x], dim=2)
-                after[f"down{i}"] = x.narrow(2, x.shape[2] - back, back)
-            x = self.drop_channels(activate(layer(x)))
+            assert isinstance(layer, nn.Conv2d)
+            if self.config.back[i]:
+                before = states[f"down{i}"].to(x.dtype).contiguous(memory_format=torch.channels_last)
+                known = torch.cat([before, x], dim=2)
+                after[f"down{i}"] = known[:, :, n_frames:]
+                if n_frames == 1:  # live: spare it the frames between the two that it sees
+                    pair = torch.cat([before[:, :, :1], x], dim=2)
+                    x = functional.conv2d(pair, layer.weight, layer.bias, layer.stride, layer.padding)
+                else:
+                    x = layer(known)
+            else:
+                x = layer(x)
+            x = self.drop_channels(activate(x))
             skips.append(x)
-        flat = self.drop(self.norm(self.squeeze(x.transpose(1, 2).flatten(2))))
-        flat, hidden = self.gru(flat, states["gru"].transpose(0, 1).contiguous())
+        flat = self.drop(self.norm(self.squeeze(x.transpose(1, 2).reshape(-1, n_frames, self.squeeze.in_features))))
+        flat = self.recur(flat, states["gru"])
+        after["gru"] = torch.cat([states["gru"].to(flat.dtype), flat], dim=1)[:, n_frames:]
         flat = self.drop(flat)
-        after["gru"] = hidden.transpose(0, 1)
-        x = self.expand(flat).unflatten(2, (-1, self.bands.sizes[-1])).transpose(1, 2)
+        x = self.expand(flat).reshape(-1, n_frames, self.config.channels[-1], self.bands.sizes[-1]).transpose(1, 2)
         for layer, skip in zip(self.up, skips[:0:-1], strict=True):
             x = interleave(activate(layer(x + skip)), 2)
         logits = interleave(self.top(x + skips[0]), self.bands.stride)
         fine, coarse = logits[..., : self.bands.fine], logits[..., self.bands.fine :]
-        coarse = torch.stack([coarse] * self.bands.coarse, dim=-1).flatten(-2)
+        coarse = interleave(torch.cat([coarse] * self.bands.coarse, dim=1), self.bands.coarse)
         return torch.cat([fine, coarse, coarse[..., -1:]], dim=-1), after
 
 
@@ -259,4 +291,6 @@ def interleave(x: Tensor, n: int) -> Tensor:
 
     A convolution followed by this does what a transposed one does, and trains three times as fast on a CPU.
     """
-    return torch.stack(x.chunk(n, dim=1), dim=-1).flatten(-2)
+    _, n_features, n_frames, n_bands = static_shape(x)
+    x = x.reshape(-1, n, n_features // n, n_frames, n_bands)
+    return x.permute(0, 2, 3, 4, 1).reshape(-1, n_features // n, n_frames, n_bands * n)

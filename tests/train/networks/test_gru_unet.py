@@ -8,7 +8,7 @@ import torch
 
 from rtkaraoke.errors import ConfigError
 from rtkaraoke.geometry import StftGeometry
-from rtkaraoke.train.networks.gru_unet import Bands, GruUnet, GruUnetConfig, frames_ahead, interleave, running_mean
+from rtkaraoke.train.networks.gru_unet import Bands, GruUnet, GruUnetConfig, frames_ahead, interleave, running_means
 from rtkaraoke.train.stft import TorchStft
 from rtkaraoke.train.validate import voice_of
 
@@ -26,9 +26,10 @@ def spectra(geometry, seed=1):
     return 20 * torch.randn(2, 2, N_FRAMES, geometry.n_bins, 2, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("pace", [1, 2, N_FRAMES + 3])
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_frame_by_frame_is_the_whole_sequence(geometry):
-    network, spectrum = network_of(geometry), spectra(geometry)
+def test_frame_by_frame_is_the_whole_sequence(geometry, pace):
+    network, spectrum = network_of(geometry, replace(TINY, pace=pace)), spectra(geometry)
     with torch.no_grad():
         whole, last = network(spectrum)
         states, frames = network.initial_states(2), []
@@ -39,6 +40,18 @@ def test_frame_by_frame_is_the_whole_sequence(geometry):
     assert states.keys() == last.keys() == network.initial_states(2).keys()
     for name, state in states.items():
         torch.testing.assert_close(state, last[name], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("pace", [2, 4])
+def test_a_gru_that_goes_on_from_further_back_is_one_for_each_phase(pace):
+    geometry = GEOMETRIES[0]
+    network, spectrum = network_of(geometry, replace(TINY, pace=pace)), torch.randn(2, N_FRAMES, TINY.hidden)
+    before = torch.randn(2, pace, TINY.hidden)
+    with torch.no_grad():
+        out = network.recur(spectrum, before)
+        for phase in range(pace):
+            alone, _ = network.gru(spectrum[:, phase::pace], before[:, phase][None])
+            torch.testing.assert_close(out[:, phase::pace], alone)
 
 
 def test_what_training_drops_at_random_playing_keeps():
@@ -85,13 +98,14 @@ def test_frames_ahead_reach_the_last(look_ahead, frames):
 
 
 @pytest.mark.parametrize("n_frames", [1, 63, 64, 65, 200])
-def test_running_mean_is_the_recursion(n_frames):
-    x, mean = torch.randn(1, 2, n_frames, 5), torch.randn(1, 2, 1, 5)
-    keep, wanted, frame = torch.exp(torch.tensor(-1 / 7.0)), [], mean
+def test_running_means_are_the_recursion(n_frames):
+    times = torch.tensor([2.0, 7.0, 90.0])
+    x, before = torch.randn(2, 2, n_frames, 5), torch.randn(2, 6, 1, 5)
+    keep, wanted, frame = torch.exp(-1.0 / times).repeat_interleave(2).view(-1, 1, 1), [], before
     for t in range(n_frames):
-        frame = keep * frame + (1 - keep) * x[:, :, t : t + 1]
+        frame = keep * frame + (1 - keep) * x[:, :, t : t + 1].repeat(1, 3, 1, 1)
         wanted.append(frame)
-    torch.testing.assert_close(running_mean(x, mean, 7.0), torch.cat(wanted, dim=2), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(running_means(x, before, times), torch.cat(wanted, dim=2), atol=1e-5, rtol=1e-4)
 
 
 def test_interleave_places_neighbours_beside_each_other():
