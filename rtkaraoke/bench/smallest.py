@@ -25,6 +25,7 @@ BLOCKS = (1024, 512, 256, 128, 64, 32)
 PREFILL_BLOCKS = (4, 3, 2)
 LATE_SHARE = 0.001  #: of masks, that may be late: a held mask is not heard
 SETTLE_S = 1.0  #: after the start; a sound server stumbles over every client that comes
+LIVE_NETWORKS = (Config().model.name, "ultra")  #: the shipped ones that do not look ahead, of the presets
 RESERVE = 2  #: the recommended prefill is at least the smallest that held and so many blocks
 COLUMNS = {
     "block": "",
@@ -180,8 +181,8 @@ def recommend(trials: Sequence[Trial]) -> tuple[int, int] | None:
 def mode(prefill: int) -> str:
     """The shipped preset for live sound with the least prefill from ``prefill`` on, or the longest there is."""
     presets = {name: load(name).config for name in preset_files()}
-    default = Config().model.name
-    by_prefill = sorted((config.live.prefill, name) for name, config in presets.items() if config.model.name == default)
+    live = {name: config.live.prefill for name, config in presets.items() if config.model.name in LIVE_NETWORKS}
+    by_prefill = sorted((samples, name) for name, samples in live.items())
     return next((name for samples, name in by_prefill if samples >= prefill), by_prefill[-1][1] if by_prefill else "")
 
 

@@ -96,13 +96,15 @@ class TrainConfig:
     """Everything that defines a run. ``run`` and ``cache`` are folders outside the repository.
 
     ``data`` is what the cache is made from: the ``manifest`` of the data folder, or songs ``generated`` by the package;
-    ``more_data`` names further folders with a ``manifest.csv``.
+    ``more_data`` names further folders with a ``manifest.csv``. ``start`` is a checkpoint whose averaged weights a new
+    run begins from; its network may differ in whatever leaves their shapes, as hop, ``back`` and ``pace`` do.
     """
 
     run: Path
     cache: Path
     data: str = "manifest"
     more_data: tuple[Path, ...] = ()
+    start: Path = Path()
     card: ModelCard = field(default_factory=ModelCard)
     geometry: GeometryConfig = field(default_factory=GeometryConfig)
     network: GruUnetConfig = field(default_factory=GruUnetConfig)

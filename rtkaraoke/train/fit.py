@@ -114,6 +114,7 @@ class Training:
         saved = read_checkpoint(checkpoint) if resume and checkpoint.is_file() else None
         if saved is not None:
             check_fits(saved, config, checkpoint)
+        start = read_checkpoint(config.start, {"average"}) if saved is None and config.start != Path() else None
         if config.data == MANIFEST:
             data_root()
         ensure_packed(config.cache, config.data, config.more_data)
@@ -138,6 +139,8 @@ class Training:
         self.step, self.scores, self.best = 0, dict[str, float](), -np.inf
         if saved is not None:
             self._restore(saved, checkpoint)
+        elif start is not None:
+            self._begin_from(start, config.start)
         if self.fabric.is_global_zero:
             config.run.mkdir(parents=True, exist_ok=True)
             if saved is None:
@@ -159,6 +162,16 @@ class Training:
         self.average.n_averaged.fill_(saved["n_averaged"])
         self.step, self.scores = saved["step"], saved["scores"]
         self.best = saved.get("best", -np.inf)  # the first runs kept none
+
+    def _begin_from(self, start: dict[str, Any], path: Path) -> None:
+        try:
+            self.plain.load_state_dict(start["average"])
+            self.average.module.load_state_dict(start["average"])
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{path}, named as `start`, does not fit the recipe: {error}: take [network] values that leave its "
+                "shapes, or begin without"
+            ) from error
 
     def run(self) -> Path:
         """Train to the recipe's last step; returns the last checkpoint's path."""

@@ -203,7 +203,7 @@ class TestSettings:
     def test_the_effective_settings_name_their_origins(self, run: Run) -> None:
         options = ("--preset", "low-latency", "--vocals", "-12", "--set", "limiter.release=50", *CENTRE)
         shown = json.loads(run("config", "show", "--json", *options).out)
-        assert shown["live.prefill"] == {"value": 256, "origin": "preset low-latency.toml:5"}
+        assert shown["live.prefill"] == {"value": 256, "origin": "preset low-latency.toml:8"}
         assert shown["plugins.vocal_remover.vocals"] == {"value": -12.0, "origin": "option --vocals"}
         assert shown["plugins.limiter.release"] == {"value": 50.0, "origin": "option --set limiter.release"}
         assert shown["plugins.vocal_remover.strength"] == {"value": 1.0, "origin": "network centre"}
@@ -213,7 +213,7 @@ class TestSettings:
         assert shown["plugins.limiter.ceiling"]["origin"] == "option --set limiter.preset"
         assert shown["plugins.limiter.release"] == {"value": 50.0, "origin": "option --set limiter.release"}
         lines = run("config", "show", *options).out.splitlines()
-        assert any(line.split() == ["live.prefill", "256", "preset", "low-latency.toml:5"] for line in lines)
+        assert any(line.split() == ["live.prefill", "256", "preset", "low-latency.toml:8"] for line in lines)
 
 
 class TestMachine:

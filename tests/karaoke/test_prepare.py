@@ -136,5 +136,5 @@ def test_it_has_the_lowest_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_network_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there are free, live, playback"):
+    with pytest.raises(ModelError, match="there are free, live, playback, ultra"):
         Voices(tmp_path / "voices", "future")

@@ -23,7 +23,7 @@ FREE = {
     *("planetblupi-ogg", "singularity", "supertux", "unknown-horizons", "warzone2100", "wesnoth", "widelands"),
 }
 SHIPPED = [
-    *("live", "live-games", "live-taught"),
+    *("live", "live-games", "live-taught", "ultra"),
     *("playback", "playback-games", "playback-taught", "playback-formants"),
     *("free", "free-taught"),
 ]

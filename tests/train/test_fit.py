@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
 from rtkaraoke.cli import main  # noqa: E402
+from rtkaraoke.errors import ConfigError  # noqa: E402
 from rtkaraoke.masks.models import load_model  # noqa: E402
 from rtkaraoke.train import fit, runs, validate  # noqa: E402
 from rtkaraoke.train.validate import merit  # noqa: E402
@@ -94,6 +95,20 @@ class TestResume:
         assert saved(path.parent)["step"] == 8
         torch.testing.assert_close(saved(path.parent)["network"], saved(tmp_path / "whole")["network"])
         assert (path.parent / "best.pt").is_file()
+
+    def test_a_new_run_begins_with_the_weights_it_names(self, tmp_path: Path) -> None:
+        fit.train(tiny_recipe(tmp_path, "first"))
+        start = f'start = "{(tmp_path / "first" / "last.pt").as_posix()}"\n'
+        second = tiny_recipe(tmp_path, "second")
+        second.write_text(start + second.read_text().replace("[network]", "[geometry]\nhop = 128\n[network]\npace = 2"))
+        begun = fit.Training(second)
+        assert begun.step == 0
+        for weights in (begun.plain.state_dict(), begun.average.module.state_dict()):
+            torch.testing.assert_close(weights, saved(tmp_path / "first")["average"], rtol=0, atol=0)
+        third = tiny_recipe(tmp_path, "third")
+        third.write_text(start + third.read_text().replace("hidden = 12", "hidden = 13"))
+        with pytest.raises(ConfigError, match="named as `start`, does not fit the recipe"):
+            fit.Training(third)
 
     def test_a_finished_run_has_nothing_to_do(self, tmp_path: Path) -> None:
         recipe = tiny_recipe(tmp_path, steps=2)
