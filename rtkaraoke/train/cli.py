@@ -57,19 +57,11 @@ def export(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--share", type=float, default=0.5, help="of the weights of --blend in the mean, 0.5 by default"
     )
-    parser.add_argument(
-        "--beside",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="CHECKPOINT",
-        help="another network of the same geometry, trained apart, that answers together with it; may be repeated",
-    )
     options = parser.parse_args(arguments)
     recipe = read_checkpoint(options.checkpoint, {"recipe"})["recipe"]
     if is_patch_recipe(recipe):
-        if options.blend is not None or options.beside:
-            raise ConfigError("--blend, --beside: networks over patches are exported as they are")
+        if options.blend is not None:
+            raise ConfigError(f"--blend {options.blend}: networks over patches are exported as they are")
         info = export_patches(options.checkpoint, options.target, options.look_ahead or 0)
     elif options.look_ahead is not None:
         raise ConfigError(
@@ -77,6 +69,6 @@ def export(arguments: Sequence[str]) -> int:
             "this one was trained with its own"
         )
     else:
-        info = export_network(options.checkpoint, options.target, options.blend, options.share, options.beside)
+        info = export_network(options.checkpoint, options.target, options.blend, options.share)
     sys.stdout.write(f"{options.target}: {info.name}, revision {info.revision}\n")
     return 0

@@ -8,10 +8,8 @@ by step, gives the masks that torch gives over the whole sequence.
 import hashlib
 import io
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -26,7 +24,6 @@ from rtkaraoke.geometry import StftGeometry
 from rtkaraoke.masks.protocol import ModelInfo
 from rtkaraoke.train.checkpoint import read_checkpoint
 from rtkaraoke.train.config import parse_config
-from rtkaraoke.train.networks.ensemble import Ensemble
 from rtkaraoke.train.networks.gru_unet import GruUnet
 from rtkaraoke.train.networks.patch_mask import LiveMask
 from rtkaraoke.train.stft import TorchStft
@@ -40,7 +37,7 @@ SMALL = 256  # values; constants of fewer stay as they are
 class Step(nn.Module):
     """One frame in, one mask out, with the states as plain tensors: the shape of the exported graph."""
 
-    def __init__(self, network: GruUnet | Ensemble | LiveMask) -> None:
+    def __init__(self, network: GruUnet | LiveMask) -> None:
         super().__init__()
         self.network = network
         self.names = list(network.initial_states(1))
@@ -52,14 +49,14 @@ class Step(nn.Module):
 
 
 def masks(
-    network: GruUnet | Ensemble | LiveMask, spectrum: Tensor, states: dict[str, Tensor] | None = None
+    network: GruUnet | LiveMask, spectrum: Tensor, states: dict[str, Tensor] | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Masks ``(stream, channel, frame, bin)`` of a spectrum ``(stream, channel, frame, bin, 2)``, and the states."""
     found, after = network(spectrum, states)
     return found if isinstance(network, LiveMask) else torch.sigmoid(found), after
 
 
-def channels_and_bins(network: GruUnet | Ensemble | LiveMask) -> tuple[int, int]:
+def channels_and_bins(network: GruUnet | LiveMask) -> tuple[int, int]:
     """What one frame of the network has."""
     if isinstance(network, LiveMask):
         return network.n_channels, network.n_bins
@@ -67,52 +64,35 @@ def channels_and_bins(network: GruUnet | Ensemble | LiveMask) -> tuple[int, int]
 
 
 def export(
-    checkpoint: Path | str,
-    out_path: Path | str,
-    blend: Path | str | None = None,
-    share: float = 0.5,
-    beside: Sequence[Path | str] = (),
+    checkpoint: Path | str, out_path: Path | str, blend: Path | str | None = None, share: float = 0.5
 ) -> ModelInfo:
     """Write the network of ``checkpoint`` to ``out_path`` and return what it says of itself.
 
     With ``blend``, a checkpoint that one of the two was trained on from, its weights make up the given ``share``: such
     a mean is often better on new songs than either (M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
-    The networks of the checkpoints ``beside`` it, trained apart, answer together with it: the mean of all logits, at
-    the cost of all.
 
     Raises
     ------
     ModelError
         When a checkpoint is missing or damaged, the two have different networks, or torch and ONNX Runtime differ by
         more than ``TOLERANCE`` in any mask.
-    ConfigError
-        When networks beside each other have different geometries.
     """
     saved = read_checkpoint(checkpoint, {"average", "step", "scores", "recipe"})
-    card, scores = parse_config(saved["recipe"], str(checkpoint)).card, saved["scores"]
+    config = parse_config(saved["recipe"], str(checkpoint))
+    geometry = StftGeometry(**asdict(config.geometry))
+    network = GruUnet(config.network, geometry)
+    weights, scores = saved["average"], saved["scores"]
     if blend is not None:
-        others = read_checkpoint(blend, {"average"})["average"]
-        saved["average"], scores = blended(saved["average"], others, share, str(blend)), {}
-    members = [restored(saved, str(checkpoint))]
-    members += [restored(read_checkpoint(path, {"average", "recipe"}), str(path)) for path in beside]
-    network: GruUnet | Ensemble = members[0]
-    if beside:
-        network, scores = Ensemble(members).eval(), {}
+        weights, scores = blended(weights, read_checkpoint(blend, {"average"})["average"], share, str(blend)), {}
+    network.load_state_dict({name: value.half().float() for name, value in weights.items()})
+    network.eval()
     revision = f"{saved['step']}-{weights_hash(network)}"
-    info = ModelInfo(geometry=network.geometry, revision=revision, scores=scores, **asdict(card))
+    info = ModelInfo(geometry=geometry, revision=revision, scores=scores, **asdict(config.card))
     write(network, info, out_path)
     return info
 
 
-def restored(saved: dict[str, Any], where: str) -> GruUnet:
-    """The network of a checkpoint that was read, its averaged weights rounded to half precision."""
-    config = parse_config(saved["recipe"], where)
-    network = GruUnet(config.network, StftGeometry(**asdict(config.geometry)))
-    network.load_state_dict({name: value.half().float() for name, value in saved["average"].items()})
-    return network.eval()
-
-
-def write(network: GruUnet | Ensemble | LiveMask, info: ModelInfo, out_path: Path | str) -> None:
+def write(network: GruUnet | LiveMask, info: ModelInfo, out_path: Path | str) -> None:
     """Write ``network``, whose weights half precision holds, to ``out_path``.
 
     Raises
@@ -145,7 +125,7 @@ def weights_hash(network: nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-def to_onnx(network: GruUnet | Ensemble | LiveMask) -> onnx.ModelProto:
+def to_onnx(network: GruUnet | LiveMask) -> onnx.ModelProto:
     """The graph of one step, its stream axis free."""
     step = Step(network).eval()  # the exporter puts the mode back that it finds
     frame = channels_and_bins(network)
@@ -199,7 +179,7 @@ def bursts(n_samples: int, n_channels: int = 2, seed: int = 0) -> NDArray[np.flo
     return (0.2 * envelope * random.standard_normal((n_channels, n_samples))).astype(np.float32)
 
 
-def check_same(network: GruUnet | Ensemble | LiveMask, geometry: StftGeometry, data: bytes) -> None:
+def check_same(network: GruUnet | LiveMask, geometry: StftGeometry, data: bytes) -> None:
     """Compare torch over a whole sequence with ONNX Runtime step by step.
 
     Raises

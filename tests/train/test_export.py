@@ -10,11 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
-from rtkaraoke.errors import ConfigError, ModelError  # noqa: E402
+from rtkaraoke.errors import ModelError  # noqa: E402
 from rtkaraoke.geometry import StftGeometry  # noqa: E402
 from rtkaraoke.masks.models import load_model  # noqa: E402
 from rtkaraoke.train import export as exporting  # noqa: E402
-from rtkaraoke.train.networks.ensemble import Ensemble  # noqa: E402
 from rtkaraoke.train.networks.gru_unet import GruUnet, GruUnetConfig  # noqa: E402
 
 SMALL = GruUnetConfig(channels=(4, 4, 6, 6, 8), back=(2, 1, 0, 3, 1), hidden=12)
@@ -75,29 +74,6 @@ def test_a_blend_of_different_networks_or_of_more_than_all_is_refused(checkpoint
     with pytest.raises(ModelError, match=r"share of 1\.5"):
         exporting.export(checkpoint, tmp_path / "network.onnx", checkpoint, 1.5)
     assert not (tmp_path / "network.onnx").exists()
-
-
-def test_networks_beside_each_other_answer_with_the_mean_of_their_logits(checkpoint: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.pt"
-    torch.save({"average": random_network(seed=1).state_dict(), "recipe": RECIPE}, other)
-    together = exporting.export(checkpoint, tmp_path / "both.onnx", beside=[other])
-    assert together.scores == {}
-    assert together.revision != exporting.export(checkpoint, tmp_path / "one.onnx").revision
-    assert load_model(tmp_path / "both.onnx", "cpu").info.geometry == StftGeometry(44_100, 2048, 256)
-    members = [random_network(seed=seed) for seed in (0, 1)]
-    spectrum = torch.randn(2, 2, 4, 1025, 2)
-    with torch.no_grad():
-        logits, states = Ensemble(members)(spectrum)
-        torch.testing.assert_close(logits, 0.5 * (members[0](spectrum)[0] + members[1](spectrum)[0]))
-    assert states.keys() == Ensemble(members).initial_states(2).keys()
-
-
-def test_only_networks_of_one_geometry_answer_together(checkpoint: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.pt"
-    recipe = RECIPE.replace("[network]", "[geometry]\nhop = 128\n[network]")
-    torch.save({"average": random_network(seed=1).state_dict(), "recipe": recipe}, other)
-    with pytest.raises(ConfigError, match=r"hop=128.*cannot answer together"):
-        exporting.export(checkpoint, tmp_path / "both.onnx", beside=[other])
 
 
 @torch.no_grad()
