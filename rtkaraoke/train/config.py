@@ -38,6 +38,7 @@ class MixConfig:
     speed: float = 0.12  # largest change, both ways
     formants: float = 0.0  # largest shift of a voice's formants, both ways
     colour: float = 0.3  # an equaliser on a true pair's voice, and on its music
+    codec: float = 0.0  # a lossy codec has coded the mixture
     mashup: float = 0.0  # a random voice's music is that of two songs
     voice_db: float = -4.0  # mean level of a random voice against its backing
     voice_db_spread: float = 5.0
@@ -63,7 +64,7 @@ class FitConfig:
     seed: int = 1
     devices: int = 1  # processes on a CPU; each takes ``threads`` threads and a batch of its own
     threads: int = 2
-    workers: int = 1  # more processes, for each of the ``devices``, that mix examples
+    workers: int = 1  # more processes, for each of the ``devices``, that mix examples; a GPU mixes its own
     accelerator: str = "auto"
     precision: str = "bf16-mixed"
     checkpoint_every: int = 50
@@ -151,8 +152,9 @@ def _check(config: TrainConfig, where: str) -> None:
         raise ConfigError(f"{where}: fit: loss is {fit.loss}, wanted weights from 0 up and one above 0")
     if not 0 <= config.teacher.share <= 1:
         raise ConfigError(f"{where}: teacher: share is {config.teacher.share}, wanted 0 to 1")
-    if not 0 <= config.mix.formants <= 1:
-        raise ConfigError(f"{where}: mix: formants is {config.mix.formants}, wanted 0 to 1")
+    for name in ("formants", "codec"):
+        if not 0 <= (value := getattr(config.mix, name)) <= 1:
+            raise ConfigError(f"{where}: mix: {name} is {value}, wanted 0 to 1")
     if config.teacher.share and config.geometry.sample_rate != SAMPLE_RATE:
         rate = config.geometry.sample_rate
         raise ConfigError(f"{where}: a teacher hears at {SAMPLE_RATE} Hz, the geometry says {rate}")

@@ -80,6 +80,11 @@ def training_loss(
     return combined_loss(weights, stft, logits, spectrum, voice, music, n_segments)
 
 
+def mixing_device(device: torch.device) -> torch.device:
+    """Where examples for ``device`` are made: on it, if it is CUDA's."""
+    return device if device.type == "cuda" else torch.device("cpu")
+
+
 class Training:
     """A run, set up and brought to where its checkpoint stands; :meth:`run` carries it on.
 
@@ -120,13 +125,13 @@ class Training:
         ensure_packed(config.cache, config.data, config.more_data)
         teacher = Teacher(config.teacher.weights) if config.teacher.share else None
         Mixer(load_packed(config.cache), config.mix, n_samples, np.random.default_rng())
-        self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed)
 
         torch.set_num_threads(fit.threads)
         self.fabric = make_fabric(fit.accelerator, fit.devices, fit.precision)
         self.fabric.seed_everything(fit.seed, verbose=False)
         self.plain = GruUnet(config.network, geometry)
         self.fabric.launch()  # from here on in several processes
+        self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed, mixing_device(self.fabric.device))
         self.stft = TorchStft(geometry).to(self.fabric.device)
         self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = teacher.to(self.fabric.device) if teacher is not None else None

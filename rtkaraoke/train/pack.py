@@ -52,18 +52,10 @@ class Recording(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """``samples`` is int16 ``(sample, 2)``, memory-mapped."""
+    """``samples`` is int16 ``(sample, 2)``, memory-mapped: what is written to it stays in memory."""
 
     samples: NDArray[np.int16]
     clips: list[Clip]
-
-    def crop(self, clip: Clip, offset: int, n_samples: int) -> Audio:
-        """``n_samples`` of a clip from ``offset`` as float32 ``(2, sample)``, zeros beyond its end."""
-        out = np.zeros((2, n_samples), np.float32)
-        n_samples = max(0, min(n_samples, clip.n_samples - offset))
-        start = clip.start + offset
-        out[:, :n_samples] = self.samples[start : start + n_samples].T / np.float32(INT16_SCALE)
-        return out
 
 
 def replicate_band(audio: Audio, edge_hz: float = 7600.0, sample_rate: int = SAMPLE_RATE) -> Audio:
@@ -158,7 +150,7 @@ def load_packed(folder: Path) -> Packed:
     """
     try:
         clips = [Clip(**fields) for fields in json.loads((folder / CLIPS).read_text())]
-        samples = np.memmap(folder / SAMPLES, np.int16, "r").reshape(-1, 2)
+        samples = np.memmap(folder / SAMPLES, np.int16, "c").reshape(-1, 2)
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{folder}: no cache of training data ({error}): delete it, and it is made again") from error
     wanted = max((clip.start + clip.n_samples for clip in clips), default=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import lfilter, sosfilt
 
 torch = pytest.importorskip("torch")
 
@@ -15,8 +15,8 @@ from rtkaraoke.errors import ConfigError  # noqa: E402
 from rtkaraoke.train import augment  # noqa: E402
 from rtkaraoke.train.augment import rms  # noqa: E402
 from rtkaraoke.train.config import MixConfig  # noqa: E402
-from rtkaraoke.train.data import MixDataset, Mixer, batch_numbers, training_batches  # noqa: E402
-from rtkaraoke.train.pack import SAMPLE_RATE, Clip, Packed, replicate_band  # noqa: E402
+from rtkaraoke.train.data import CPU, MixDataset, Mixer, batch_numbers, training_batches  # noqa: E402
+from rtkaraoke.train.pack import INT16_SCALE, SAMPLE_RATE, Clip, Packed, replicate_band  # noqa: E402
 
 N_SAMPLES = SAMPLE_RATE
 
@@ -39,10 +39,10 @@ def packed() -> Packed:
     return Packed((random.standard_normal((start, 2)) * 3000).astype(np.int16), clips)
 
 
-def mixer(packed: Packed, **options: float) -> Mixer:
+def mixer(packed: Packed, device: torch.device = CPU, **options: float) -> Mixer:
     weights = {"pairs": {"band": 1.0}, "voices": {"band": 1.0, "studio": 2.0}, "musics": {"band": 1.0, "game": 1.0}}
     chances = {"true_pair": 0.0, "no_voice": 0.0, "no_music": 0.0} | options
-    return Mixer(packed, MixConfig(**chances, **weights), N_SAMPLES, np.random.default_rng(1))
+    return Mixer(packed, MixConfig(**chances, **weights), N_SAMPLES, np.random.default_rng(1), device)
 
 
 @pytest.mark.parametrize("kind", ["true_pair", "no_voice", "no_music", "random"])
@@ -52,11 +52,43 @@ def test_examples_are_what_they_are_called(packed: Packed, kind: str) -> None:
         voice, music = draw()
         for part in (voice, music):
             assert part.shape == (2, N_SAMPLES)
-            assert part.dtype == np.float32
-            assert np.isfinite(part).all()
-        assert np.abs(voice + music).max() <= 1.0 + 1e-6
-        assert np.any(voice) == (kind != "no_voice")
-        assert np.any(music) == (kind != "no_music")
+            assert part.dtype == torch.float32
+            assert part.isfinite().all()
+        assert (voice + music).abs().max() <= 1.0 + 1e-6
+        assert voice.any() == (kind != "no_voice")
+        assert music.any() == (kind != "no_music")
+
+
+@pytest.mark.parametrize("kind", ["true_pair", "no_voice", "no_music", "random"])
+def test_no_value_of_the_audio_is_read_back(packed: Packed, kind: str) -> None:
+    """On a device that has no values, whatever asks for one fails: a GPU would have to be waited for there."""
+    options = {"codec": 0.5, "formants": 0.2, "mashup": 0.5} | ({} if kind == "random" else {kind: 1.0})
+    draw = mixer(packed, torch.device("meta"), **options).draw
+    for _ in range(12):
+        for part in draw():
+            assert part.is_meta
+            assert part.shape == (2, N_SAMPLES)
+
+
+def test_a_data_set_on_another_device_makes_its_batches_there(dataset: MixDataset) -> None:
+    dataset.device = torch.device("meta")
+    (voice, music), _ = training_batches(dataset, [range(2), range(2, 4)], 1)
+    assert voice.is_meta
+    assert voice.shape == music.shape == (2, 2, N_SAMPLES)
+
+
+def test_levels_are_those_that_were_drawn(packed: Packed) -> None:
+    """A random voice lies 4 dB below its music when the recipe allows no spread, a buried one is lifted to -10 dB."""
+    draws = mixer(packed, voice_db=-4.0, voice_db_spread=0.0)
+    voice, music = draws._random_pair()
+    assert 20 * torch.log10(rms(voice) / rms(music)) == pytest.approx(-4.0, abs=0.01)
+    buried = packed.samples.copy()
+    buried[:132_300] = buried[:132_300] // 30
+    draws = mixer(Packed(buried, packed.clips), speed=0.0, colour=0.0)
+    levels = [
+        float(20 * torch.log10(rms(voice) / rms(music))) for voice, music in (draws._true_pair() for _ in range(40))
+    ]
+    assert np.mean(levels) == pytest.approx(-10.0, abs=1.5)  # and 2.5 dB of chance around it
 
 
 def test_a_mashup_is_louder_in_the_music_alone(packed: Packed) -> None:
@@ -68,9 +100,9 @@ def test_a_mashup_is_louder_in_the_music_alone(packed: Packed) -> None:
 
 def test_pairs_stay_in_time(packed: Packed) -> None:
     draws = mixer(Packed(np.repeat(packed.samples[:132_300], 3, axis=0)[:400_000], packed.clips[:2]), true_pair=1.0)
-    clip = draws.pairs["band"][0]
+    clip = draws.pairs["band"].clips[0]
     np.testing.assert_array_equal(
-        draws._crop(clip, 500, 1.0), draws.packed.samples[500 : 500 + N_SAMPLES].T / np.float32(32_000.0)
+        draws._crop(clip, 500, 1.0), draws.packed.samples[500 : 500 + N_SAMPLES].T / np.float32(INT16_SCALE)
     )
     assert draws.partner[clip.pair].role == "music"
 
@@ -91,54 +123,111 @@ def test_same_seed_same_examples(packed: Packed) -> None:
         augment.saturate,
         augment.double,
         lambda audio, random: augment.shift_formants(audio, random.uniform(0.8, 1.25)),
+        lambda audio, random: augment.lose_to_codec(audio, audio.flip(0), random)[0],
     ],
 )
 def test_effects_keep_shape_and_survive_silence(effect: object) -> None:
     random = np.random.default_rng(2)
-    sound = (0.1 * random.standard_normal((2, 20_000))).astype(np.float32)
-    for audio in (sound, np.zeros_like(sound)):
-        out = effect(audio, random)  # type: ignore[operator]
-        assert out.shape == audio.shape
-        assert out.dtype == np.float32
-        assert np.isfinite(out).all()
+    sound = torch.from_numpy((0.1 * random.standard_normal((2, 20_000))).astype(np.float32))
+    for audio in (sound, torch.zeros_like(sound), sound[:, :3000]):
+        before = audio.clone()
+        for _ in range(5):
+            out = effect(audio, random)  # type: ignore[operator]
+            assert out.shape == audio.shape
+            assert out.dtype == torch.float32
+            assert out.isfinite().all()
+            assert torch.equal(audio, before)
 
 
-def test_speed_moves_pitch_with_time() -> None:
-    t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
-    tone = np.tile(np.sin(2 * np.pi * 1000 * t), (2, 1)).astype(np.float32)
-    faster = augment.change_speed(tone, 1.1, SAMPLE_RATE // 2)
-    assert np.argmax(np.abs(np.fft.rfft(faster[0]))) * 2 == pytest.approx(1100, abs=2)
+def tone(hz: float, n_samples: int = SAMPLE_RATE) -> torch.Tensor:
+    """A sine on both sides."""
+    return torch.from_numpy(np.tile(np.sin(2 * np.pi * hz * np.arange(n_samples) / SAMPLE_RATE), (2, 1))).float()
 
 
-def vowel() -> np.ndarray:
+@pytest.mark.parametrize("factor", [0.8, 0.93, 1.0, 1.004, 1.1, 1.34])
+def test_speed_moves_pitch_with_time(factor: float) -> None:
+    n_samples = SAMPLE_RATE // 2
+    before, after = augment.resampling_lengths(SAMPLE_RATE, factor)
+    assert before / after == pytest.approx(factor, rel=2e-3)
+    faster = augment.change_speed(tone(1000.0), factor, n_samples)
+    inner = slice(500, n_samples - 500)  # a band limit rings where the sound begins at once
+    wanted = tone(1000.0 * before / after, n_samples)
+    torch.testing.assert_close(faster[:, inner], wanted[:, inner], atol=2e-3, rtol=0)
+
+
+def test_what_is_played_quicker_ends_earlier() -> None:
+    faster = augment.change_speed(tone(1000.0), 1.25, SAMPLE_RATE)
+    before, after = augment.resampling_lengths(SAMPLE_RATE, 1.25)
+    end = SAMPLE_RATE * after // before
+    assert not faster[:, end + 2 :].any()
+    assert faster[:, end - 50 : end - 2].abs().max() > 0.5
+
+
+def test_quick_lengths_have_small_factors() -> None:
+    lengths = augment.fast_lengths(1000)
+    assert lengths[:12] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14]
+    assert lengths[-2:] == [980, 1000]
+    assert augment.long_enough(44_101) == 44_800
+
+
+def test_peaks_are_those_of_the_recursive_filter() -> None:
+    """Beside one that scipy runs sample by sample, from the same draws."""
+    click = torch.zeros(2, 20_000)
+    click[:, 100] = 1.0
+    equalised = augment.equalise(click, np.random.default_rng(3))
+    random, sections = np.random.default_rng(3), []
+    for _ in range(random.integers(2, 4)):
+        hz = float(np.exp(random.uniform(np.log(80), np.log(14_000))))
+        sections.append(augment.peak_filter(hz, float(random.normal(0, 3.0)), 0.7))
+    wanted = sosfilt(np.array(sections) / np.array(sections)[:, 3:4], click.numpy())
+    np.testing.assert_allclose(equalised, wanted, atol=1e-5)
+
+
+def vowel() -> torch.Tensor:
     """A second of a note of 200 Hz, formant at 1000 Hz."""
     pulses = np.zeros(SAMPLE_RATE)
     pulses[::220] = 0.3
-    section = augment.peak_filter(1000, 20, 1.0)[0]
-    return np.tile(lfilter(section[:3], section[3:], pulses), (2, 1)).astype(np.float32)
+    section = augment.peak_filter(1000, 20, 1.0)
+    return torch.from_numpy(np.tile(lfilter(section[:3], section[3:], pulses), (2, 1)).astype(np.float32))
 
 
 @pytest.mark.parametrize(("factor", "harmonic"), [(0.8, 4), (1.0, 5), (1.2, 6)])
 def test_formants_move_and_the_note_stays(factor: float, harmonic: int) -> None:
     shifted = augment.shift_formants(vowel(), factor)
-    power = np.square(np.abs(np.fft.rfft(shifted[0] * np.hanning(SAMPLE_RATE))))
+    power = np.square(np.abs(np.fft.rfft(shifted[0].numpy() * np.hanning(SAMPLE_RATE))))
     near = [power[int(k * 200.45) - 5 : int(k * 200.45) + 6].sum() for k in range(1, 11)]
     assert 1 + int(np.argmax(near)) == harmonic
     assert sum(near) > 0.99 * power[100:2100].sum()  # still harmonics of the same note, nothing between them
-    assert rms(shifted) == pytest.approx(rms(vowel()), rel=0.25)
+    assert rms(shifted) == pytest.approx(float(rms(vowel())), rel=0.25)
 
 
 def test_formants_at_their_place_change_nothing() -> None:
     np.testing.assert_allclose(augment.shift_formants(vowel(), 1.0), vowel(), atol=1e-5)
 
 
-def test_a_recipe_without_formants_draws_what_it_always_drew(packed: Packed) -> None:
-    """Half the voices are others when it asks for them, the music is the same."""
-    without, again, with_them = (mixer(packed, true_pair=1.0, formants=most) for most in (0.0, 0.0, 0.2))
-    pairs = [draws.draw() for draws in (without, again)]
-    np.testing.assert_array_equal(pairs[0][0], pairs[1][0])
-    changed = [with_them._other_throat(pairs[0][0]) for _ in range(40)]
-    assert 8 < sum(not np.array_equal(voice, pairs[0][0]) for voice in changed) < 32
+def power_above(audio: torch.Tensor, hz: float) -> float:
+    """Of both sides, in what a second holds above a frequency."""
+    return float(torch.fft.rfft(audio)[:, int(hz * audio.shape[1] / SAMPLE_RATE) :].abs().square().sum())
+
+
+def test_a_codec_leaves_holes_and_no_top_but_the_same_sum() -> None:
+    random = np.random.default_rng(6)
+    voice = vowel()
+    music = torch.from_numpy(0.02 * random.standard_normal((2, SAMPLE_RATE))).float()
+    coded_voice, coded_music = augment.lose_to_codec(voice, music, random)
+    kept, lost = coded_voice + coded_music, voice + music
+    assert power_above(kept, 19_100) < 1e-3 * power_above(lost, 19_100)
+    assert power_above(kept, 0) > 0.5 * power_above(lost, 0)
+    # one gain for both: where the codec hears only music, what is left of the voice is as little as of the mixture
+    both = augment.lose_to_codec(0.3 * lost, 0.7 * lost, np.random.default_rng(1))
+    torch.testing.assert_close(both[0] / 0.3, both[1] / 0.7, atol=1e-4, rtol=1e-4)
+
+
+def test_half_the_voices_get_another_throat(packed: Packed) -> None:
+    voice = vowel()
+    assert mixer(packed)._other_throat(voice) is voice
+    draws = mixer(packed, formants=0.2)
+    assert 8 < sum(draws._other_throat(voice) is not voice for _ in range(40)) < 32
 
 
 def test_replicated_band_fills_the_top_and_leaves_the_rest() -> None:

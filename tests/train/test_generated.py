@@ -45,7 +45,8 @@ def test_they_are_packed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for clip, wanted in zip(
         packed.clips, (part for song in generated_songs(2, 1.0, seed=0) for part in song), strict=True
     ):
-        np.testing.assert_allclose(packed.crop(clip, 0, clip.n_samples), wanted, atol=1e-4)
+        taken = packed.samples[clip.start : clip.start + clip.n_samples].T / pack.INT16_SCALE
+        np.testing.assert_allclose(taken, wanted, atol=1e-4)
     stamp = (tmp_path / "cache" / "clips.json").stat().st_mtime_ns
     pack.ensure_packed(tmp_path / "cache", pack.GENERATED)
     assert (tmp_path / "cache" / "clips.json").stat().st_mtime_ns == stamp
