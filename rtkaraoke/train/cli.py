@@ -21,6 +21,9 @@ the recipe names two folders:
           songs that the package makes itself
 
 configs/train/smoke.toml needs no data and takes a minute. [fit] devices = 2 trains in two processes, or on two GPUs.
+[fit] machines = 2 trains on two machines, with the same recipe and data on both. On each, NODE_RANK counts from 0:
+  MASTER_ADDR=ADDRESS_OF_THE_FIRST MASTER_PORT=29500 NODE_RANK=0 rtkaraoke train RECIPE
+Only the first writes checkpoints and curves.
 Every checkpoint can be exported: rtkaraoke export RUN/best.pt NAME.onnx"""
 
 

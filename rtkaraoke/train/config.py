@@ -63,6 +63,7 @@ class FitConfig:
     ema: float = 0.998
     seed: int = 1
     devices: int = 1  # processes on a CPU; each takes ``threads`` threads and a batch of its own
+    machines: int = 1  # with so many devices each; ``rtkaraoke train --help`` says how they find each other
     threads: int = 2
     workers: int = 1  # more processes, for each of the ``devices``, that mix examples; a GPU mixes its own
     accelerator: str = "auto"
@@ -158,7 +159,7 @@ def _check(config: TrainConfig, where: str) -> None:
     if config.teacher.share and config.geometry.sample_rate != SAMPLE_RATE:
         rate = config.geometry.sample_rate
         raise ConfigError(f"{where}: a teacher hears at {SAMPLE_RATE} Hz, the geometry says {rate}")
-    counts = {name: getattr(fit, name) for name in ("steps", "loss_segments", "devices", "threads")}
+    counts = {name: getattr(fit, name) for name in ("steps", "loss_segments", "devices", "machines", "threads")}
     counts |= {"checkpoint_every": fit.checkpoint_every, "validate_every": fit.validate_every}
     for name, count in {**counts, "batch": config.mix.batch}.items():
         if count < 1:

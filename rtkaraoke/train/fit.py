@@ -127,10 +127,11 @@ class Training:
         Mixer(load_packed(config.cache), config.mix, n_samples, np.random.default_rng())
 
         torch.set_num_threads(fit.threads)
-        self.fabric = make_fabric(fit.accelerator, fit.devices, fit.precision)
+        self.fabric = make_fabric(fit.accelerator, fit.devices, fit.precision, fit.machines)
         self.fabric.seed_everything(fit.seed, verbose=False)
         self.plain = GruUnet(config.network, geometry)
         self.fabric.launch()  # from here on in several processes
+        saved = self.fabric.broadcast(saved)  # other machines need not see the first one's folder
         self.dataset = MixDataset(config.cache, config.mix, n_samples, fit.seed, mixing_device(self.fabric.device))
         self.stft = TorchStft(geometry).to(self.fabric.device)
         self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

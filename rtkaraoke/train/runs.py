@@ -34,8 +34,8 @@ def make_optimiser(
     return made
 
 
-def make_fabric(accelerator: str, devices: int, precision: str) -> Fabric:
-    """What starts the processes of a run and lets them work together.
+def make_fabric(accelerator: str, devices: int, precision: str, machines: int = 1) -> Fabric:
+    """What starts the ``devices`` processes that a run has on each of ``machines``, and lets them work together.
 
     Raises
     ------
@@ -46,7 +46,8 @@ def make_fabric(accelerator: str, devices: int, precision: str) -> Fabric:
         return Fabric(
             accelerator=accelerator,
             devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
+            num_nodes=machines,
+            strategy="ddp" if devices * machines > 1 else "auto",
             precision=precision,  # type: ignore[arg-type]
         )
     except (ValueError, RuntimeError) as error:

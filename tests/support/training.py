@@ -48,6 +48,7 @@ cool_down = 1
 checkpoint_every = 2
 validate_every = 3
 devices = {devices}
+machines = {machines}
 threads = 1
 workers = {workers}
 accelerator = "cpu"
@@ -61,7 +62,7 @@ def tiny_recipe(folder: Path, run: str = "run", **options: Any) -> Path:
         random = np.random.default_rng(7)
         voice, music = (0.1 * random.standard_normal((2, 2 * RATE)).astype(np.float32) for _ in range(2))
         pack(folder / "cache", [Recording("pair", "noise", "one", [("voice", voice), ("music", music)])])
-    values = {"steps": 8, "batch": 2, "devices": 1, "workers": 0, "optimiser": "muon"} | options
+    values = {"steps": 8, "batch": 2, "devices": 1, "machines": 1, "workers": 0, "optimiser": "muon"} | options
     path = folder / f"{run}.toml"
     path.write_text(RECIPE.format(folder=folder, run=run, **values))
     return path
@@ -100,7 +101,7 @@ def main() -> None:
     shorten_validation()
     if options.kill_at:
         _die_after(options.kill_at)
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    if {os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK")} != {"0"}:
         _forbid_writing()
     training = fit.Training(options.recipe)
     training.run()

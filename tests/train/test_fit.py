@@ -4,6 +4,7 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,12 +27,17 @@ from tests.support.training import tiny_recipe  # noqa: E402
 pytestmark = pytest.mark.usefixtures("short_validation")
 
 
-def in_a_process(root: Path, recipe: Path, *options: str) -> int:
-    """Train in a process of its own; the exit code. Its output goes to a file: a killed one leaves workers behind."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+def started(root: Path, recipe: Path, *options: str, **variables: str) -> "subprocess.Popen[bytes]":
+    """A training in a process of its own. Its output goes to a file: a killed one leaves workers behind."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), **variables}
     with (recipe.parent / "log").open("w") as log:
         command = [sys.executable, "-m", "tests.support.training", str(recipe), *options]
-        return subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=log).returncode
+        return subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
+
+
+def in_a_process(root: Path, recipe: Path, *options: str) -> int:
+    """The exit code of such a training."""
+    return started(root, recipe, *options).wait()
 
 
 def curve(path: Path) -> list[list[str]]:
@@ -139,6 +145,31 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path, root: Path
     fit.train(tiny_recipe(tmp_path, "one", batch=4, steps=4))
     two, one = (np.array(curve(tmp_path / run / "loss.csv")[1:], float) for run in ("two", "one"))
     assert two[:, 0].tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(two, one, rtol=1e-4)
+    torch.testing.assert_close(first, saved(tmp_path / "one")["network"], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.timeout(600)
+def test_two_machines_train_as_one_with_both_batches(tmp_path: Path, root: Path) -> None:
+    """Each has folders of its own; what was trained before lies on the first one alone."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for steps in (2, 4):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+        machines = []
+        for rank, folder in enumerate(folders):
+            folder.mkdir(exist_ok=True)
+            recipe = tiny_recipe(folder, machines=2, steps=steps)
+            options = "--weights", str(folder / "rank")
+            machines.append(started(root, recipe, *options, NODE_RANK=str(rank), **meeting))
+        assert [machine.wait() for machine in machines] == [0, 0], [(f / "log").read_text() for f in folders]
+    assert not (folders[1] / "run").exists()
+    first, second = (torch.load(folder / f"rank{i}", weights_only=True) for i, folder in enumerate(folders))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+    fit.train(tiny_recipe(tmp_path, "one", batch=4, steps=4))
+    two, one = (np.array(curve(run / "loss.csv")[1:], float) for run in (folders[0] / "run", tmp_path / "one"))
     np.testing.assert_allclose(two, one, rtol=1e-4)
     torch.testing.assert_close(first, saved(tmp_path / "one")["network"], rtol=1e-3, atol=1e-5)
 
