@@ -116,6 +116,19 @@ class TestResume:
         with pytest.raises(ConfigError, match="named as `start`, does not fit the recipe"):
             fit.Training(third)
 
+    def test_a_gradient_that_is_not_finite_ends_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        recipe = tiny_recipe(tmp_path, steps=2)
+        fit.train(recipe)
+        before = saved(tmp_path / "run")
+        monkeypatch.setattr(fit, "combined_loss", lambda *arguments: arguments[2].sum() * float("nan"))
+        assert main(["train", str(tiny_recipe(tmp_path, steps=4))]) == 2
+        assert "step 3: the gradient is not finite" in capsys.readouterr().err
+        after = saved(tmp_path / "run")
+        assert after["step"] == 2
+        torch.testing.assert_close(after["network"], before["network"], rtol=0, atol=0)
+
     def test_a_finished_run_has_nothing_to_do(self, tmp_path: Path) -> None:
         recipe = tiny_recipe(tmp_path, steps=2)
         before = fit.train(recipe).stat().st_mtime_ns
