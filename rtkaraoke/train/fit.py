@@ -231,8 +231,8 @@ class Training:
         norm = self.fabric.clip_gradients(self.network, self.optimiser, max_norm=fit.clip, error_if_nonfinite=False)
         if norm is not None and not norm.isfinite():
             raise ConfigError(
-                f"step {self.step + 1}: the gradient is not finite, and the run ends at its last checkpoint: try a "
-                f"lower learning_rate than {fit.learning_rate}, or the precision 32-true instead of {fit.precision}, whose "
+                f"step {self.step + 1}: the gradient is not finite, and the run ends at its last checkpoint: try "
+                f"a learning_rate under {fit.learning_rate}, or precision 32-true instead of {fit.precision}, whose "
                 "convolutions err on some processors where [network] channels are no multiples of 16"
             )
         self.optimiser.step()
