@@ -5,6 +5,7 @@ when it scored best), ``loss.csv`` and ``scores.csv``. Killing a run costs at mo
 changes nothing: the examples of a step, and all else that is random, follow from the seed and the step's number.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -60,8 +61,8 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
     """An exponential average that forgets the first steps quickly: its memory grows with the run."""
 
     def update(average: Tensor, value: Tensor, n_averaged: Tensor | int) -> Tensor:
-        keep = min(decay, (1 + int(n_averaged)) / (10 + int(n_averaged)))
-        return torch.lerp(average, value, 1 - keep)
+        n = torch.as_tensor(n_averaged)  # on the device: the host shall not wait for it
+        return torch.lerp(average, value, 1 - ((1 + n) / (10 + n)).clamp(max=decay))
 
     return update
 
@@ -193,8 +194,18 @@ class Training:
             task = bar.add_task("training", total=fit.steps, completed=self.step, loss="")
             if validation is not None:
                 report("doing nothing", validation.doing_nothing())
-            for voice, music in training_batches(self.dataset, numbers, fit.workers):
-                loss, norm = self._learn(voice.to(fabric.device), music.to(fabric.device))
+            batches = iter(training_batches(self.dataset, numbers, fit.workers))
+            batch = next(batches, None)
+            while batch is not None:
+                loss_of_step, norm_of_step = self._learn(*(part.to(fabric.device) for part in batch))
+                batch = next(batches, None)  # on a GPU, drawn and sent there while it learns
+                loss, norm = float(loss_of_step), float(norm_of_step)
+                if not math.isfinite(norm):
+                    raise ConfigError(
+                        f"step {self.step}: the gradient is not finite, and the run ends at its last checkpoint: try "
+                        f"a learning_rate under {fit.learning_rate}, or precision 32-true instead of {fit.precision}, "
+                        "whose convolutions err on some processors where [network] channels are no multiples of 16"
+                    )
                 pace = (time.monotonic() - started) / (self.step - since)
                 if validation is None:
                     continue
@@ -215,8 +226,11 @@ class Training:
                     self._save(checkpoint)
         return checkpoint
 
-    def _learn(self, voice: Tensor, music: Tensor) -> tuple[float, float]:
-        """One step on a batch ``(example, 2, sample)``; the loss over all processes, and the gradient's norm."""
+    def _learn(self, voice: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:
+        """One step on a batch ``(example, 2, sample)``; the loss over all processes, and the gradient's norm.
+
+        Reads no value, so that on a GPU it returns before the work is done.
+        """
         fit = self.config.fit
         # whatever a network draws at random shall not depend on where the run was interrupted
         seeds = np.random.SeedSequence((fit.seed, self.step, self.fabric.global_rank))
@@ -229,18 +243,14 @@ class Training:
         loss = training_loss(self.network, self.stft, voice, music, fit.loss_segments, fit.loss)
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(self.network, self.optimiser, max_norm=fit.clip, error_if_nonfinite=False)
-        if norm is not None and not norm.isfinite():
-            raise ConfigError(
-                f"step {self.step + 1}: the gradient is not finite, and the run ends at its last checkpoint: try "
-                f"a learning_rate under {fit.learning_rate}, or precision 32-true instead of {fit.precision}, whose "
-                "convolutions err on some processors where [network] channels are no multiples of 16"
-            )
+        assert norm is not None  # as by Fabric's strategies for one device and for several
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update_parameters(self.plain)
         self.step += 1
         mean = self.fabric.all_reduce(loss.detach(), reduce_op="mean")
-        return float(mean), float(norm if norm is not None else 0.0)  # type: ignore[arg-type]
+        assert isinstance(mean, Tensor)
+        return mean, norm
 
     def _save(self, path: Path) -> None:
         """Write a checkpoint."""

@@ -1,5 +1,6 @@
 """The training loop: it goes on where it stopped, in any number of processes, and says what does not fit."""
 
+import contextlib
 import io
 import os
 import re
@@ -19,8 +20,12 @@ pytest.importorskip("lightning_fabric")
 
 from rtkaraoke.cli import main  # noqa: E402
 from rtkaraoke.errors import ConfigError  # noqa: E402
+from rtkaraoke.geometry import StftGeometry  # noqa: E402
 from rtkaraoke.masks.models import load_model  # noqa: E402
 from rtkaraoke.train import fit, runs, validate  # noqa: E402
+from rtkaraoke.train.loss import LOSSES  # noqa: E402
+from rtkaraoke.train.networks.gru_unet import GruUnet, GruUnetConfig  # noqa: E402
+from rtkaraoke.train.stft import TorchStft  # noqa: E402
 from rtkaraoke.train.validate import merit  # noqa: E402
 from tests.support.training import tiny_recipe  # noqa: E402
 
@@ -139,6 +144,22 @@ class TestResume:
         fit.train(tiny_recipe(tmp_path, steps=2), resume=False)
         assert [row[0] for row in curve(tmp_path / "run" / "loss.csv")] == ["step", "1", "2"]
         assert saved(tmp_path / "run")["step"] == saved(tmp_path / "run", "best.pt")["step"] == 2
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("look_ahead", [0, 3])
+def test_a_step_reads_no_value(loss: str, look_ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that has none, whatever asks for one fails: a GPU would stand still until it is answered."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # knows no such device
+    device, geometry = torch.device("meta"), StftGeometry(44_100, 2048, 256, look_ahead)
+    network, stft = GruUnet(GruUnetConfig(), geometry).to(device), TorchStft(geometry).to(device)
+    optimiser = runs.make_optimiser("muon", network.parameters(), 1e-3, weight_decay=0.01)
+    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=fit.moving_average(0.9))
+    voice, music = torch.empty(2, 2, 2, 100 * 256, device=device)
+    fit.training_loss(network, stft, voice, music, 3, {loss: 1.0}).backward()
+    assert torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0).is_meta
+    optimiser.step()
+    average.update_parameters(network)
 
 
 @pytest.mark.timeout(600)
