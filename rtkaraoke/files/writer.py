@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rtkaraoke.errors import AudioFileError
 from rtkaraoke.files.sources import CHUNK, TAGS
+from rtkaraoke.interrupts import held_back
 
 # suffix -> libsndfile's format, its subtypes (the first is the default), compression level (0 best .. 1 smallest)
 _FORMATS: dict[str, tuple[str, tuple[str, ...], float | None]] = {
@@ -87,11 +88,12 @@ class AudioWriter:
         try:
             if kind == "MP3":
                 self._sink.prefix(_id3(tags or {}))
-            self._file = soundfile.SoundFile(
-                self._sink, "w", sample_rate, n_channels, self._subtype, format=kind, compression_level=compression
-            )
-            if kind != "MP3":
-                self._set_tags(tags or {})
+            with held_back():
+                self._file = soundfile.SoundFile(
+                    self._sink, "w", sample_rate, n_channels, self._subtype, format=kind, compression_level=compression
+                )
+                if kind != "MP3":
+                    self._set_tags(tags or {})
         except BaseException as error:
             if isinstance(error, OSError) or self._sink.error is not None:
                 self._fail(error)
@@ -119,7 +121,8 @@ class AudioWriter:
         self._refuse_beyond_4_gib(self._n_samples)
         try:
             for start in range(0, block.shape[1], CHUNK):  # libsndfile's Vorbis wants small pieces
-                self._file.write(block[:, start : start + CHUNK].T)
+                with held_back():
+                    self._file.write(block[:, start : start + CHUNK].T)
         except BaseException as error:  # noqa: BLE001 - raised again when the file is gone
             self._fail(error)
         self._check_sink()
@@ -135,7 +138,8 @@ class AudioWriter:
         if self._sink is None:
             return
         try:
-            self._file.close()
+            with held_back():
+                self._file.close()
         except BaseException as error:  # noqa: BLE001 - raised again when the file is gone
             self._fail(error)
         self._check_sink()

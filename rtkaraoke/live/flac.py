@@ -14,6 +14,7 @@ import soundfile
 from rtkaraoke.closing import Closing
 from rtkaraoke.errors import LiveError
 from rtkaraoke.files.writer import Sink, check_target
+from rtkaraoke.interrupts import held_back
 from rtkaraoke.live.backend import Interleaved
 from rtkaraoke.live.recorder import RingWriter
 
@@ -54,7 +55,8 @@ class FlacRecorder(RingWriter):
         except OSError as error:
             raise LiveError(f"{path}: cannot record there ({error.strerror}): give another file") from None
         try:
-            self._file = soundfile.SoundFile(self._sink, "w", sample_rate, n_channels, SUBTYPE, format="FLAC")
+            with held_back():
+                self._file = soundfile.SoundFile(self._sink, "w", sample_rate, n_channels, SUBTYPE, format="FLAC")
         except soundfile.SoundFileError as error:
             self._sink.close()
             path.unlink(missing_ok=True)
@@ -68,14 +70,16 @@ class FlacRecorder(RingWriter):
             if full := self._full():
                 return full
         try:
-            self._file.write(block)
+            with held_back():
+                self._file.write(block)
         except soundfile.SoundFileError as error:
             return self._ended(str(error))
         return self._ended(str(self._sink.error)) if self._sink.error is not None else ""
 
     def _finish(self) -> None:
         try:
-            self._file.close()
+            with held_back():
+                self._file.close()
         except soundfile.SoundFileError as error:
             self.error = self.error or self._ended(str(error))
         if self._sink.error is not None:
